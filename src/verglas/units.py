@@ -1,0 +1,21 @@
+"""Physical constants and conversions. Inside the package lengths are Å, angles radians; only io and Params speak otherwise."""
+
+from math import pi, sqrt
+
+DEGREE = pi / 180.0
+"""Radians per degree."""
+MM = 1e7
+"""Å per millimetre."""
+KV = 1e3
+"""Volts per kilovolt."""
+MRAD = 1e-3
+"""Radians per milliradian."""
+
+
+def wavelength(voltage_kv: float) -> float:
+    """Relativistic electron wavelength in Å for an acceleration voltage in kV.
+
+    lambda = h / sqrt(2 m e V (1 + e V / 2 m c^2)) = 12.2643247 / sqrt(V (1 + 0.978466e-6 V)), V in volts.
+    """
+    v = voltage_kv * KV
+    return 12.2643247 / sqrt(v * (1.0 + 0.978466e-6 * v))
