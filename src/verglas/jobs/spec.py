@@ -25,29 +25,35 @@ REQUIRED: Any = ...
 
 
 class JobParams(BaseModel):
-    """Base of all job parameters: frozen, unknown names refused, `choices` enforced. Fields are made by `option`."""
+    """Base of all job parameters: frozen, unknown names refused, bounds and choices enforced. Fields: `option`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     @model_validator(mode="after")
-    def _choices(self) -> "JobParams":
-        for one in options(type(self)):
-            value = getattr(self, one.name)
-            if one.choices and value is not None and value not in one.choices:
-                raise ValueError(f"{one.flag}: {value!r} is not one of {', '.join(map(str, one.choices))}")
+    def _within_bounds(self) -> "JobParams":
+        wrong = [one.complaint(getattr(self, one.name)) for one in options(type(self))]
+        if any(wrong):
+            raise ValueError("\n".join(filter(None, wrong)))
         return self
+
+
+SIGNS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+BOUNDS = dict(zip(("ge", "gt", "le", "lt"), SIGNS))
 
 
 def option(
     default: Any = REQUIRED, *, help: str, unit: str = "", relion: str = "", choices: tuple[object, ...] = (),
     level: Literal["normal", "advanced"] = "normal", **bounds: float,
 ) -> Any:
-    """One parameter. `default` left out: required. `bounds`: ge, gt, le, lt. `relion`: its key in RELION's job.star."""
-    unknown = set(bounds) - {"ge", "gt", "le", "lt"}
-    if unknown:
-        raise TypeError(f"option() has no bound {sorted(unknown)}")
-    extra: dict[str, Any] = {"unit": unit, "level": level, "relion": relion, "choices": list(choices)}
-    return Field(default, description=help, json_schema_extra=extra, **bounds)  # type: ignore[arg-type]
+    """One parameter. `default` left out: required. `bounds`: ge, gt, le, lt. `relion`: its key in RELION's job.star.
+
+    Bounds are checked by JobParams and not by pydantic, so that they also fit unions such as float | Literal["auto"].
+    """
+    extra: dict[str, Any] = {"unit": unit, "level": level, "relion": relion}
+    extra |= {BOUNDS[kind]: float(value) for kind, value in bounds.items()}
+    if choices:
+        extra["enum"] = list(choices)
+    return Field(default, description=help, json_schema_extra=extra)
 
 
 @dataclass(frozen=True)
@@ -60,8 +66,7 @@ class Option:
     required: bool
     help: str
     unit: str
-    low: tuple[str, float] | None
-    high: tuple[str, float] | None
+    limits: tuple[tuple[str, float], ...]
     choices: tuple[object, ...]
     level: str
     relion: str
@@ -74,8 +79,27 @@ class Option:
     @property
     def bounds(self) -> str:
         """The allowed range in words, e.g. '> 0, <= 90'; empty when free."""
-        signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-        return ", ".join(f"{signs[kind]} {value:g}" for kind, value in filter(None, (self.low, self.high)))
+        return ", ".join(f"{SIGNS[kind]} {value:g}" for kind, value in self.limits)
+
+    def complaint(self, value: Any) -> str:
+        """Why `value` is not allowed, empty when it is."""
+        if self.choices and value is not None and value not in self.choices:
+            return f"{self.flag} {value}: must be one of {', '.join(map(str, self.choices))}"
+        if isinstance(value, int | float) and not all(_holds(value, *limit) for limit in self.limits):
+            return f"{self.flag} {value:g}: must be {self.bounds} {self.unit}".rstrip()
+        return ""
+
+
+def _holds(value: float, kind: str, limit: float) -> bool:
+    match SIGNS[kind]:
+        case ">=":
+            return value >= limit
+        case ">":
+            return value > limit
+        case "<=":
+            return value <= limit
+        case _:
+            return value < limit
 
 
 def options(params: type[JobParams]) -> tuple[Option, ...]:
@@ -84,16 +108,12 @@ def options(params: type[JobParams]) -> tuple[Option, ...]:
 
 
 def _read(name: str, info: FieldInfo) -> Option:
-    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-    limits = {kind: getattr(m, kind) for m in info.metadata for kind in ("ge", "gt", "le", "lt") if hasattr(m, kind)}
-    low = next(((k, float(limits[k])) for k in ("ge", "gt") if k in limits), None)
-    high = next(((k, float(limits[k])) for k in ("le", "lt") if k in limits), None)
-    choices = extra.get("choices") or []
+    extra: dict[str, Any] = dict(info.json_schema_extra) if isinstance(info.json_schema_extra, dict) else {}
     return Option(
         name=name, annotation=info.annotation, default=None if info.default is PydanticUndefined else info.default,
-        required=info.is_required(), help=info.description or "", unit=str(extra.get("unit", "")), low=low, high=high,
-        choices=tuple(choices) if isinstance(choices, list) else (), level=str(extra.get("level", "normal")),
-        relion=str(extra.get("relion", "")),
+        required=info.is_required(), help=info.description or "", unit=extra.get("unit", ""),
+        limits=tuple((kind, extra[kind]) for kind in SIGNS if kind in extra), choices=tuple(extra.get("enum", ())),
+        level=extra.get("level", "normal"), relion=extra.get("relion", ""),
     )
 
 

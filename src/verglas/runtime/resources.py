@@ -12,7 +12,7 @@ GIB = 1024.0**3
 
 @dataclass(frozen=True)
 class Resources:
-    """`device` cpu or cuda:i (chosen, never auto); `threads` >= 1; `memory_gb` GiB to use at most (None: what is free)."""
+    """`device` cpu or cuda:i (chosen, never auto); `threads` >= 1; `memory_gb` GiB to use at most (None: all free)."""
 
     device: str = "cpu"
     threads: int = 1
@@ -94,7 +94,7 @@ def apply(resources: Resources) -> None:
     import torch
 
     torch.set_num_threads(resources.threads)
-    numba.set_num_threads(min(resources.threads, numba.config.NUMBA_NUM_THREADS))
+    numba.set_num_threads(min(resources.threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
     torch.use_deterministic_algorithms(resources.deterministic)
 
 
