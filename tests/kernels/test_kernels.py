@@ -1,0 +1,134 @@
+"""Every available implementation against the torch definition, on awkward sizes; and the laws they must keep."""
+
+import pytest
+import torch
+
+from verglas import kernels
+from verglas.kernels import reference
+
+SIZES = [(11, 5, 3), (23, 60, 7), (33, 113, 1)]
+
+
+def _generator() -> torch.Generator:
+    return torch.Generator().manual_seed(5)
+
+
+def _complex(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, dtype=torch.complex64, generator=_generator())
+
+
+def _axes(count: int) -> torch.Tensor:
+    q, _ = torch.linalg.qr(torch.randn(count, 3, 3, generator=_generator()))
+    return (q[:, :2] * 2).float()
+
+
+def _k(pixels: int, radius: float) -> torch.Tensor:
+    k = torch.randn(pixels, 2, generator=_generator())
+    return k / k.norm(dim=1, keepdim=True) * torch.rand(pixels, 1, generator=_generator()) * radius
+
+
+@pytest.mark.parametrize(("size", "pixels", "count"), SIZES)
+def test_slice(size: int, pixels: int, count: int) -> None:
+    volume, axes, k = _complex(size, size, size // 2 + 2), _axes(count), _k(pixels, size)  # some points lie outside
+    torch.testing.assert_close(kernels.cut(volume, axes, k), reference.cut(volume, axes, k), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("size", "pixels", "count"), SIZES)
+def test_insert(size: int, pixels: int, count: int) -> None:
+    shape = (size, size, size // 2 + 2)
+    axes, k = _axes(count), _k(pixels, size)
+    values, weights = _complex(count, pixels), torch.rand(count, pixels)
+    weights[0, 0] = 0
+    fast, slow = ([torch.zeros(shape, dtype=torch.complex64), torch.zeros(shape)] for _ in range(2))
+    kernels.insert(*fast, values, weights, axes, k)
+    reference.add(*slow, values, weights, axes, k)
+    for a, b in zip(fast, slow):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_insert_is_the_transpose_of_slice() -> None:
+    size, pixels, count = 27, 80, 6
+    volume, axes, k, x = _complex(size, size, size // 2 + 2), _axes(count), _k(pixels, 5), _complex(count, pixels)
+    data, weight = torch.zeros_like(volume), torch.zeros(volume.shape)
+    kernels.insert(data, weight, x, torch.ones(count, pixels), axes, k)
+    left = (kernels.cut(volume, axes, k).conj() * x).sum()
+    right = (volume.conj() * data).sum()
+    assert abs(left.real - right.real) < 1e-3 * abs(left.real)
+
+
+def test_insert_does_not_depend_on_threads() -> None:
+    size, pixels, count = 27, 80, 6
+    axes, k, x = _axes(count), _k(pixels, 5), _complex(count, pixels)
+    results = []
+    before = torch.get_num_threads()
+    for threads in (1, 2, 5):
+        torch.set_num_threads(threads)
+        data, weight = torch.zeros(size, size, size // 2 + 2, dtype=torch.complex64), torch.zeros(size, size, size // 2 + 2)
+        kernels.insert(data, weight, x, torch.ones(count, pixels), axes, k)
+        results.append(data)
+    torch.set_num_threads(before)
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])
+
+
+def _problem(images: int = 5, slices: int = 7, shifts: int = 4, pixels: int = 31) -> dict[str, torch.Tensor]:
+    g = _generator()
+    per_pair = torch.randint(0, shifts + 1, (images * 3,), generator=g)
+    return {
+        "slices": _complex(slices, pixels), "a": _complex(images, pixels), "b": torch.rand(images, pixels, generator=g),
+        "shifts": torch.exp(1j * torch.randn(shifts, pixels, generator=g)), "image": torch.arange(images).repeat_interleave(3).int(),
+        "cut": torch.randint(0, slices, (images * 3,), generator=g).int(), "start": torch.cat([torch.zeros(1), per_pair.cumsum(0)]).long(),
+        "shift": torch.randint(0, shifts, (int(per_pair.sum()),), generator=g).int(),
+    }
+
+
+def test_score() -> None:
+    p = _problem()
+    torch.testing.assert_close(kernels.score(**p), reference.score(**p), rtol=1e-4, atol=1e-4)
+
+
+def test_score_is_the_log_likelihood() -> None:
+    """Differences of scores are differences of -|C S - h X|^2 / 2 sigma2."""
+    p = _problem(images=1, slices=2)
+    ctf, sigma2 = torch.rand(31) + 0.5, torch.rand(31) + 0.5
+    x = _complex(1, 31)
+    p |= {"a": ctf * x / sigma2, "b": (ctf**2 / sigma2)[None]}
+    p |= {"image": torch.zeros(2).int(), "cut": torch.arange(2).int(), "start": torch.tensor([0, 1, 2]), "shift": torch.tensor([0, 1]).int()}
+    s = kernels.score(**p)
+    explicit = [-(((ctf * p["slices"][u] - p["shifts"][u] * x[0]).abs() ** 2) / (2 * sigma2))[1:].sum() for u in (0, 1)]
+    torch.testing.assert_close(s[1] - s[0], explicit[1] - explicit[0], rtol=1e-4, atol=1e-4)
+
+
+def test_backproject_and_cross() -> None:
+    p = _problem()
+    w = torch.rand(len(p["shift"]), generator=_generator())
+    order = torch.argsort(p["cut"], stable=True)
+    bounds = torch.searchsorted(p["cut"][order].contiguous(), torch.arange(8).int())
+    args = (p["a"], p["b"], p["shifts"], p["image"], p["start"], p["shift"], w, order, bounds)
+    for a, b in zip(kernels.backproject(*args), reference.backproject(*args)):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+    rows, shells = torch.arange(0, 16, 3), torch.tensor([0, 1, 6, 20, 31])
+    args2 = (p["slices"], p["a"], p["b"], p["shifts"], p["cut"], p["start"], p["shift"], w, rows, shells)
+    for a, b in zip(kernels.cross(*args2), reference.cross(*args2)):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("most", [3, 1 << 62])
+@pytest.mark.parametrize("spread", [0.1, 5.0, 100.0])
+def test_select(spread: float, most: int) -> None:
+    start = torch.tensor([0, 1, 40, 41, 300])
+    logp = torch.randn(300, generator=_generator()) * spread
+    fast, slow = kernels.select(logp, start, 0.999, most), reference.select(logp, start, 0.999, most)
+    for a, b in zip(fast, slow):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+    kept, _, probability, _, _ = fast
+    if most > 300:
+        sums = torch.zeros(4).index_add_(0, torch.repeat_interleave(torch.arange(4), kept.diff()), probability)
+        assert bool((sums > 0.998).all()) and bool((sums < 1.0001).all())
+
+
+def test_symmetrise() -> None:
+    data, weight = _complex(13, 13, 8), torch.rand(13, 13, 8, generator=_generator())
+    operators = torch.stack([torch.eye(3), torch.diag(torch.tensor([-1.0, -1.0, 1.0])), torch.linalg.qr(torch.randn(3, 3))[0]])
+    for a, b in zip(kernels.symmetrise(data, weight, operators, 4.0), reference.symmetrise(data, weight, operators, 4.0)):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
