@@ -1,0 +1,77 @@
+"""Projections of a map as central slices of its padded Fourier transform, and the way back (see `core.reconstruct`)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from verglas import kernels
+from verglas.core.band import Band
+
+
+@dataclass(frozen=True)
+class Reference:
+    """volume (D, D, H) complex64: the FT of a map on a grid `padding` times finer than 1/(B a), origin at (D//2, D//2, 0), x >= 0.
+
+    Scaled so that a slice is the FT (divided by B^2) of the map's projection. `shells` is the largest shell kept.
+    """
+
+    volume: Tensor
+    box: int
+    padding: float
+    shells: int
+
+
+def padded_box(box: int, padding: float) -> int:
+    """Even number of voxels of the padded transform."""
+    return round(padding * box / 2) * 2
+
+
+def gridding(box: int, padding: float, device: torch.device | str = "cpu") -> Tensor:
+    """sinc^2(r / (B p)), r the distance to the centre in voxels: the real-space image of trilinear interpolation. (B, B, B)."""
+    g = (torch.arange(box, device=device, dtype=torch.float32) - box // 2) ** 2
+    r = (g[:, None, None] + g[None, :, None] + g[None, None, :]).sqrt() / (box * padding)
+    return torch.sinc(r) ** 2
+
+
+def volume_size(shells: int, padding: float) -> tuple[int, int]:
+    """(D, H) of the stored half volume: radius round(p shells) and a margin for the eight neighbours."""
+    radius = round(padding * shells) + 3
+    return 2 * radius + 1, radius + 1
+
+
+def fold(spectrum: Tensor, shells: int, padding: float) -> Tensor:
+    """Half-volume FFT (Np, Np, Np//2+1), origin at 0 -> centred (D, D, H) with everything beyond `shells` zero."""
+    size, half = volume_size(shells, padding)
+    n = spectrum.shape[0]
+    g = torch.arange(size, device=spectrum.device) - size // 2
+    x = torch.arange(half, device=spectrum.device)
+    inside = g[:, None, None] ** 2 + g[None, :, None] ** 2 + x[None, None] ** 2 <= round(padding * shells) ** 2
+    out = spectrum[(g % n)[:, None, None], (g % n)[None, :, None], x.clamp(max=n // 2)[None, None]]
+    return out * inside
+
+
+def prepare_reference(volume: Tensor, padding: float = 2.0, shells: int | None = None) -> Reference:
+    """A map (B, B, B), centre at B//2 -> Reference. Divides by the gridding function first, so that slices are unbiased."""
+    box = volume.shape[0]
+    shells = box // 2 if shells is None else min(shells, box // 2)
+    n = padded_box(box, padding)
+    padding = n / box
+    padded = torch.zeros(n, n, n, device=volume.device)
+    # centre voxel to index 0, wrapped: phases then refer to the centre
+    at = (torch.arange(box, device=volume.device) - box // 2) % n
+    padded[at[:, None, None], at[None, :, None], at[None, None, :]] = (volume / gridding(box, padding, volume.device)).float()
+    spectrum = torch.fft.rfftn(padded) / box**2
+    return Reference(fold(spectrum, shells, padding).contiguous(), box, padding, shells)
+
+
+def slice_axes(rotations: Tensor, padding: float, to_model: Tensor) -> Tensor:
+    """Voxel vectors of one unit of kx and ky: (R, 3, 3) rotations A, map to (R, 2, 3), from position = p A^T (M k, 0)."""
+    m = to_model.to(rotations)
+    return (torch.einsum("ji,rjc->ric", m, rotations[:, :2]) * padding).float().contiguous()
+
+
+def project(reference: Reference, rotations: Tensor, band: Band, pixels: int | None = None) -> Tensor:
+    """P(k) = V(A^T (k, 0)) for rotations A (R, 3, 3) on the first `pixels` of the band -> (R, P) complex64; no CTF, no shift."""
+    axes = slice_axes(rotations, reference.padding, band.to_model)
+    return kernels.cut(reference.volume, axes, band.k[:pixels])
