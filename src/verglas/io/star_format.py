@@ -46,7 +46,8 @@ def cells(column: np.ndarray, where: str = "") -> list[str]:
 
 def looks_numeric(values: list[str]) -> bool:
     """True when text values, written plainly, would be read back as numbers."""
-    return all(kind_of(value.encode("utf-8", "surrogateescape")) != TEXT for value in values)
+    return kind_of([value.encode("utf-8", "surrogateescape") for value in values[:1]]) != TEXT and (
+        kind_of([value.encode("utf-8", "surrogateescape") for value in values]) != TEXT)
 
 
 def format_table(block: str, table: Table, where: str) -> str:

@@ -1,7 +1,7 @@
 """Rows of a STAR loop, exactly: quotes, comments and text fields; and the type of a column. Small files use only this."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -12,9 +12,10 @@ FLOAT = 1
 INTEGER = 2
 
 _TOKEN = re.compile(rb"""[ \t\r\f\v]*(?:(\#.*)|"(.*?)"(?=[\s]|$)|'(.*?)'(?=[\s]|$)|(\S+))""")
-_INTEGER = re.compile(rb"[+-]?(?:0|[1-9][0-9]{0,17})").fullmatch
-_FLOAT = re.compile(rb"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|nan|inf|NaN|Inf|NAN|INF)").fullmatch
-_PADDED_INTEGER = re.compile(rb"[+-]?[0-9]+").fullmatch
+_WHOLE = rb"(?:0|[1-9][0-9]{0,17})"
+_REAL = rb"(?:(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+|(?i:nan|inf))"
+_INTEGER = re.compile(rb"[+-]?" + _WHOLE).fullmatch
+_NUMBER = re.compile(rb"[+-]?(?:" + _WHOLE + rb"|" + _REAL + rb")").fullmatch
 
 
 class Quoted(bytes):
@@ -36,26 +37,21 @@ def split_line(line: bytes) -> list[bytes]:
     return tokens
 
 
-def kind_of(token: bytes) -> int:
-    """INTEGER, FLOAT or TEXT. Integers of more than one digit that begin with 0 (names such as 0012) and very long ones are text."""
-    if isinstance(token, Quoted):
+def kind_of(tokens: list[bytes]) -> int:
+    """INTEGER, FLOAT or TEXT, what all tokens are. Integers of several digits that begin with 0 (names such as 0012) and very long ones are text."""
+    if not tokens or not _NUMBER(tokens[0]) or Quoted in set(map(type, tokens)):
         return TEXT
-    if _INTEGER(token):
+    if all(map(_INTEGER, tokens)):
         return INTEGER
-    if _FLOAT(token) and not _PADDED_INTEGER(token):
-        return FLOAT
-    return TEXT
+    return FLOAT if all(map(_NUMBER, tokens)) else TEXT
 
 
-def to_column(tokens: Iterable[bytes]) -> np.ndarray:
+def to_column(tokens: Sequence[bytes]) -> np.ndarray:
     """(N,) int64 if all tokens are integers, float64 if all are numbers, otherwise object (str)."""
-    tokens = list(tokens)
-    kind = INTEGER if tokens else TEXT
-    for token in tokens:
-        kind = min(kind, kind_of(token))
-        if kind == TEXT:
-            return text_column([token.decode("utf-8", "surrogateescape") for token in tokens])
-    return np.array([int(token) for token in tokens], dtype=np.int64) if kind == INTEGER else np.array(list(map(float, tokens)))
+    kind = kind_of(list(tokens))
+    if kind == TEXT:
+        return text_column([token.decode("utf-8", "surrogateescape") for token in tokens])
+    return np.array(list(map(int, tokens)), dtype=np.int64) if kind == INTEGER else np.array(list(map(float, tokens)))
 
 
 def text_column(values: Iterable[str]) -> np.ndarray:
