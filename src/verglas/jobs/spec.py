@@ -7,7 +7,7 @@ numba only inside `check` and `run`.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
@@ -27,7 +27,7 @@ REQUIRED: Any = ...
 class JobParams(BaseModel):
     """Base of all job parameters: frozen, unknown names refused, bounds and choices enforced. Fields: `option`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @model_validator(mode="after")
     def _within_bounds(self) -> "JobParams":
@@ -37,6 +37,7 @@ class JobParams(BaseModel):
         return self
 
 
+KINDS = {int: "a whole number", float: "a number", str: "text", bool: "yes or no", Path: "a path"}
 SIGNS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 BOUNDS = dict(zip(("ge", "gt", "le", "lt"), SIGNS))
 
@@ -74,7 +75,13 @@ class Option:
     @property
     def flag(self) -> str:
         """--kebab-case."""
-        return "--" + self.name.replace("_", "-")
+        return "--" + self.name.rstrip("_").replace("_", "-")
+
+    @property
+    def kind(self) -> str:
+        """What a value must look like: 'a whole number', 'a number or auto', ..."""
+        members = [one for one in get_args(self.annotation) or (self.annotation,) if one is not type(None)]
+        return " or ".join(KINDS.get(one) or ", ".join(map(str, get_args(one))) for one in members)
 
     @property
     def bounds(self) -> str:
@@ -134,10 +141,11 @@ class PlanLine:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a checked job is going to do and need."""
+    """What a checked job is going to do and need; `inputs`: files found through the parameters (image stacks)."""
 
     lines: tuple[PlanLine, ...] = ()
     warnings: tuple[str, ...] = ()
+    inputs: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,5 @@
+"""python -m verglas."""
+
+from verglas.cli.main import main
+
+main()

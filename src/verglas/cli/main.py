@@ -1,0 +1,108 @@
+"""The command line: `verglas <job> --option value`. Only the command that is asked for is imported."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cyclopts import App, CycloptsError
+
+from verglas import __version__
+from verglas.errors import VerglasError
+from verglas.jobs.registry import ENTRIES, find
+
+HELP = """Single-particle cryo-EM: from particles to a map.
+
+A job writes into --output, or into the next <JobType>/jobNNN of the folder it is started in.
+"""
+GROUPS = {"simulate": "Make data with a known truth.", "map": "Look at maps and change them."}
+
+
+def build_app(arguments: Sequence[str]) -> App:
+    """Every job as a command; "map crop" is the command crop of the group map. The one in `arguments` is filled in."""
+    app = _app("verglas", HELP)
+    owners = {"": app} | {name: _app(name, text) for name, text in GROUPS.items()}
+    for name in GROUPS:
+        app.command(owners[name])
+    asked = " ".join(arguments)
+    for name, entry in ENTRIES.items():
+        group, _, last = name.rpartition(" ")
+        owner = owners[group]
+        if f"{asked} ".startswith(f"{name} "):
+            from verglas.cli.command import command
+
+            owner.command(command(find(name)), name=last)
+        else:
+            owner.command(_app(last, entry.summary))
+    owners["map"].command(info)
+    app.command(report)
+    app.command(demo)
+    return app
+
+
+def _app(name: str, text: str) -> App:
+    return App(name, help=text, version=__version__, help_format="plaintext", result_action="return_value")
+
+
+def info(*maps: Path) -> int:
+    """Box, pixel size, origin and density range of maps and stacks, one line each.
+
+    Parameters
+    ----------
+    maps
+        MRC files.
+    """
+    from verglas.cli.info import describe_map
+
+    for path in maps:
+        print(describe_map(path))
+    return 0
+
+
+def report(job_dir: Path, /) -> int:
+    """Write report.html of a job folder again (also while the job runs).
+
+    Parameters
+    ----------
+    job_dir
+        The job folder.
+    """
+    from verglas.report.build import build_report
+
+    print(build_report(job_dir))
+    return 0
+
+
+def demo(*, output: Path = Path("demo"), threads: int = 0) -> int:
+    """Simulate a small data set, refine it, sharpen it, and compare it with the truth; about two minutes.
+
+    Parameters
+    ----------
+    output
+        Folder for the demonstration project.
+    threads
+        CPU threads; 0: all cores.
+    """
+    from verglas.cli.demo import run_demo
+
+    return run_demo(output, threads)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point; exit codes: 0 done, 2 the input is wrong, 1 a bug, 130 stopped."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # saves the search for plug-ins: 30 ms of --help
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = build_app(given)(given, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        code = _complain(f"{error}\n  -> see --help", 2)
+    except VerglasError as error:
+        code = _complain(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        code = _complain("stopped", 130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(text: str, code: int) -> int:
+    print(f"verglas: {text}", file=sys.stderr)
+    return code

@@ -1,0 +1,74 @@
+"""job.json: what was run, with what, on what, and where the inputs came from."""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from verglas import __version__
+from verglas.errors import DataError
+from verglas.jobs.folder import JOB_FILE
+from verglas.jobs.journal import plain
+from verglas.jobs.spec import Job, JobParams, input_files
+from verglas.runtime.resources import Resources, hardware
+
+WHOLE_FILE_LIMIT = 64 * 1024**2
+END_BYTES = 1024**2
+
+
+def fingerprint(path: Path) -> dict[str, object]:
+    """Size and sha256 of a file; above 64 MiB the hash covers size, mtime, first and last MiB, and `hashed` says so."""
+    import hashlib
+
+    stat = path.stat()
+    row: dict[str, object] = {"path": str(path), "bytes": stat.st_size}
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        if stat.st_size <= WHOLE_FILE_LIMIT:
+            digest.update(file.read())
+            return row | {"sha256": digest.hexdigest(), "hashed": "whole file"}
+        digest.update(f"{stat.st_size} {stat.st_mtime_ns}".encode() + file.read(END_BYTES))
+        file.seek(-END_BYTES, os.SEEK_END)
+        digest.update(file.read(END_BYTES))
+    return row | {"sha256": digest.hexdigest(), "hashed": "size, mtime, first and last MiB"}
+
+
+def record(job: Job, params: JobParams, resources: Resources, command: str, extra: tuple[Path, ...]) -> dict[str, Any]:
+    """The content of job.json; `extra`: input files found through the parameters (image stacks)."""
+    named = [{"option": flag, **fingerprint(path)} for flag, path in input_files(params) if path.is_file()]
+    found = [fingerprint(path) for path in extra if path.is_file()]
+    return {
+        "job": job.name, "version": __version__, "command": command, "params": params.model_dump(mode="json"),
+        "resources": asdict(resources), "hardware": hardware(resources), "inputs": [*named, *found],
+        "started": datetime.now(UTC).astimezone().isoformat(timespec="seconds"), "process": os.getpid(),
+        "python": sys.version.split()[0], "torch": _installed("torch"), "numpy": _installed("numpy"),
+    }
+
+
+def _installed(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def write_record(folder: Path, content: dict[str, Any]) -> None:
+    """Write job.json."""
+    from verglas.io.atomic import atomic_path
+
+    with atomic_path(folder / JOB_FILE) as path:
+        path.write_text(json.dumps(content, indent=1, default=plain, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """job.json of an earlier run."""
+    path = folder / JOB_FILE
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise DataError(f"unreadable: {error}", where=str(path), remedy="give the folder of a verglas job") from error

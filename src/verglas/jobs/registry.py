@@ -1,0 +1,30 @@
+"""All jobs: name of the command -> its module and one line of help. A job's module is imported when it is needed."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from verglas.errors import InputError
+
+if TYPE_CHECKING:
+    from verglas.jobs.spec import Job
+
+
+class Entry(NamedTuple):
+    """`module` and `attribute` of the Job, and its line in `verglas --help`."""
+
+    module: str
+    attribute: str
+    summary: str
+
+
+ENTRIES: dict[str, Entry] = {
+    "mask": Entry("verglas.jobs.mask", "JOB", "Make a soft solvent mask from a map."),
+}
+
+
+def find(name: str) -> "Job":
+    """The job with this command name."""
+    if name not in ENTRIES:
+        raise InputError(f"there is no job {name!r}", remedy="one of: " + ", ".join(ENTRIES))
+    job: Job = getattr(import_module(ENTRIES[name].module), ENTRIES[name].attribute)
+    return job

@@ -1,0 +1,177 @@
+"""Runs a job: door checks first, then its folder, its record, its markers and its exit code."""
+
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from verglas.errors import VerglasError
+from verglas.jobs import folder as job_folder
+from verglas.jobs.context import Context, Stopped, StopRequest
+from verglas.jobs.job_star import write_job_star
+from verglas.jobs.journal import Journal
+from verglas.jobs.provenance import record, write_record
+from verglas.jobs.spec import Job, JobParams, Plan
+from verglas.runtime.resources import Resources
+
+EXIT_OK, EXIT_BUG, EXIT_INPUT, EXIT_ABORTED = 0, 1, 2, 130
+
+
+@dataclass(frozen=True)
+class Request:
+    """How to run a job. `output` None: the next <folder>/jobNNN of `project`; `continuing`: go on in `output`."""
+
+    resources: Resources = field(default_factory=Resources)
+    output: Path | None = None
+    project: Path = field(default_factory=Path.cwd)
+    continuing: bool = False
+    dry_run: bool = False
+    quiet: bool = False
+    command: str = ""
+
+
+def launch(job: Job, params: JobParams, request: Request) -> int:
+    """`run_job` for the command line: problems become a short message on stderr and an exit code."""
+    journal = Journal(quiet=request.quiet)
+    try:
+        run_job(job, params, request, journal)
+    except VerglasError as error:
+        return complain(str(error), error.exit_code)
+    except (Stopped, KeyboardInterrupt):
+        return complain("stopped on request; go on with --continue" if job.can_continue else "stopped", EXIT_ABORTED)
+    except Exception as error:
+        if journal.folder is None:
+            traceback.print_exc()
+        where = journal.folder / "run.err" if journal.folder else "the lines above"
+        return complain(f"unexpected {type(error).__name__}: {error}\n  -> please report it with {where}", EXIT_BUG)
+    return EXIT_OK
+
+
+def run_job(job: Job, params: JobParams, request: Request, journal: Journal | None = None) -> Path:
+    """Check, run and mark a job; returns its folder. Raises what went wrong after it was written to run.err."""
+    journal = journal or Journal(quiet=request.quiet)
+    output = request.output or job_folder.next_job_folder(request.project, job.folder)
+    job_folder.check_usable(output, continuing=request.continuing)
+    stop = StopRequest()
+    context = Context(output, request.project, request.resources, journal, request.continuing, stop)
+    with _explained():
+        plan = job.check(params, context)
+    if request.dry_run:
+        print("\n".join(describe(job, plan, output)))
+        return output
+    with _explained():
+        _open(job, params, request, plan, context)
+    with _heeding_signals(stop, journal):
+        _run_marked(job, params, context)
+    return output
+
+
+def describe(job: Job, plan: Plan, output: Path) -> list[str]:
+    """The forecast in words."""
+    width = max((len(line.name) for line in plan.lines), default=0)
+    rows = [f"  {line.name:<{width}}  {line.value}" + (f"   ({line.why})" if line.why else "") for line in plan.lines]
+    return [f"{job.name}: would write into {output}", *rows, *(f"  warning: {text}" for text in plan.warnings)]
+
+
+def _open(job: Job, params: JobParams, request: Request, plan: Plan, context: Context) -> None:
+    """The folder with job.json, job.star, run.out, run.err and events.jsonl."""
+    job_folder.create(context.output)
+    context.journal.open(context.output, keep=request.continuing)
+    write_record(context.output, record(job, params, request.resources, request.command, plan.inputs))
+    write_job_star(context.output / "job.star", job, params, continuing=request.continuing)
+    context.log(f"{job.name} in {context.output}")
+    for line in plan.lines:
+        context.log(f"  {line.name}: {line.value}" + (f" ({line.why})" if line.why else ""))
+    for text in plan.warnings:
+        context.warn(text)
+    context.event("start", job=job.name, continuing=request.continuing, threads=request.resources.threads)
+
+
+def _run_marked(job: Job, params: JobParams, context: Context) -> None:
+    """Run and leave exactly one exit marker, whatever happens."""
+    begun = time.monotonic()
+    outcome: job_folder.Outcome = "FAILURE"
+    try:
+        with _explained():
+            job.run(params, context)
+        outcome = "SUCCESS"
+    except (Stopped, KeyboardInterrupt):
+        outcome = "ABORTED"
+        raise
+    except VerglasError as error:
+        context.journal.error(f"error: {error}")
+        raise
+    except BaseException:
+        context.journal.error(traceback.format_exc())
+        raise
+    finally:
+        seconds = time.monotonic() - begun
+        context.event("end", outcome=outcome, seconds=round(seconds, 2), peak_memory_gb=round(_peak_memory(), 2))
+        context.journal.close()
+        context.log(f"{job.name}: {outcome.lower()} after {seconds:.1f} s, files in {context.output}")
+        job_folder.mark(context.output, outcome)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Full disks, missing permissions and exhausted memory become messages with a remedy."""
+    from verglas.errors import InputError
+
+    try:
+        yield
+    except OSError as error:
+        explained = job_folder.explain_os_error(error)
+        if explained is None:
+            raise
+        raise explained from error
+    except (MemoryError, RuntimeError) as error:
+        text = (str(error) or "an allocation failed").splitlines()[0]
+        if not (isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text):
+            raise
+        raise InputError(
+            f"not enough memory: {text}",
+            remedy="lower --memory-gb so that smaller blocks are planned, use fewer --threads, or a smaller box",
+        ) from error
+
+
+@contextmanager
+def _heeding_signals(stop: StopRequest, journal: Journal) -> Iterator[None]:
+    """SIGINT and SIGTERM ask for a clean stop; the second one stops at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if stop.asked:
+            raise KeyboardInterrupt
+        stop.asked = True
+        journal.log(f"{signal.Signals(number).name}: stopping at the next safe point (once more: at once)")
+
+    previous: dict[int, Callable[[int, FrameType | None], object] | int | None] = {
+        number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+
+def _peak_memory() -> float:
+    """GiB of resident memory this process had at most."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1024**3 if sys.platform == "darwin" else peak / 1024**2
+
+
+def complain(text: str, code: int) -> int:
+    """A message for the user on stderr; gives back the exit code."""
+    print(f"verglas: {text}", file=sys.stderr, flush=True)
+    return code
