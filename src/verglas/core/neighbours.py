@@ -9,7 +9,6 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from verglas.core.rotations import matrix_to_euler
-from verglas.core.sampling import Grid, rotations
 
 _WIDTH = 3.0
 """Samples farther than this many standard deviations from the prior are left out."""
@@ -30,12 +29,17 @@ class LocalCandidates(NamedTuple):
 
 
 class _Directions(NamedTuple):
-    """Symmetry mates of the D grid directions: `tree` holds S_s d_j at s * D + j; psi_zero (D,) is psi of the grid's psi 0."""
+    """Symmetry mates of D directions: `tree` holds S_s d_j at s * D + j; psi_zero (D,) is Euler psi at the first of `psi_count`."""
 
     tree: cKDTree
     count: int
     psi_zero: np.ndarray
+    psi_count: int
     operators: Tensor
+
+    @property
+    def psi_step(self) -> float:
+        return 2.0 * pi / self.psi_count
 
 
 class _Pairs(NamedTuple):
@@ -47,25 +51,26 @@ class _Pairs(NamedTuple):
     log_prior: np.ndarray
 
 
-def local_candidates(
-    grid: Grid, centres: Tensor, sigma_direction: float, sigma_psi: float, perturbation: float, operators: Tensor
+def near(
+    first: Tensor, psi_count: int, centres: Tensor, sigma_direction: float, sigma_psi: float, operators: Tensor
 ) -> LocalCandidates:
-    """Orientations of the perturbed grid near the prior orientations `centres` (N, 3, 3); operators (S, 3, 3), sigmas in rad.
+    """Orientations near the prior orientations `centres` (N, 3, 3), of a grid of D directions times psi_count in-plane angles.
 
-    Direction j is kept where the angle a between its (perturbed) direction and the nearest symmetry mate of the prior's is at most
-    3 sigma, with weight exp(-a^2 / (2 sigma_direction^2)); then the in-plane angles whose (perturbed) psi is within 3 sigma_psi of psi
-    of that same mate A S, likewise. Each of the two priors is normalised to 1; where nothing is that near the nearest sample
-    gets all. This is RELION's prior mode, which compares Euler angles psi, not rotations.
+    first (D, 3, 3): the matrices at in-plane angle 0 (the others are turned by i 2 pi / psi_count); operators (S, 3, 3); sigmas in rad.
+    Direction j is kept where the angle a between it and the nearest symmetry mate of the prior's is at most 3 sigma, with weight
+    exp(-a^2 / (2 sigma_direction^2)); then the in-plane angles whose Euler psi is within 3 sigma_psi of psi of that same mate A S,
+    likewise. Each of the two priors is normalised to 1; where nothing is that near the nearest sample gets all.
+    This is RELION's prior mode, which compares the angles psi, not rotations.
     """
-    mates = _symmetry_mates(grid, perturbation, operators)
+    mates = _symmetry_mates(first.to(torch.float64).cpu(), psi_count, operators)
     cone = 0.5 * (1.0 - cos(min(_WIDTH * sigma_direction, pi))) * mates.count * len(operators)
-    per_particle = (1.5 * cone + 1.0) * min(2.0 * _WIDTH * sigma_psi / grid.psi_step + 1.0, grid.psi_count)
+    per_particle = (1.5 * cone + 1.0) * min(2.0 * _WIDTH * sigma_psi / mates.psi_step + 1.0, psi_count)
     block = int(np.clip(_BLOCK / per_particle, 1, 8192))
     counts, found, weights = [], [], []
     for start in range(0, len(centres), block):
-        part = centres[start : start + block].to(torch.float64)
+        part = centres[start : start + block].to(torch.float64).cpu()
         pairs = _near_directions(mates, part[:, 2].numpy(), sigma_direction)
-        count, rotation, weight = _with_psi(grid, mates, part, pairs, sigma_psi)
+        count, rotation, weight = _with_psi(mates, part, pairs, sigma_psi)
         counts.append(np.bincount(pairs.particle, weights=count, minlength=len(part)).astype(np.int64))
         found.append(rotation)
         weights.append(weight)
@@ -74,12 +79,11 @@ def local_candidates(
     return LocalCandidates(torch.from_numpy(offsets), torch.from_numpy(rotation), torch.from_numpy(weight))
 
 
-def _symmetry_mates(grid: Grid, perturbation: float, operators: Tensor) -> _Directions:
-    """All mates S_s d_j of the perturbed grid directions: nearest to a direction a where d_j is nearest to the mate a S_s."""
-    first = rotations(grid, torch.arange(grid.direction_count) * grid.psi_count, perturbation)
+def _symmetry_mates(first: Tensor, psi_count: int, operators: Tensor) -> _Directions:
+    """All mates S_s d_j of the grid directions: nearest to a direction a where d_j is nearest to the mate a S_s."""
     group = operators.to(torch.float64).cpu()
     points = torch.einsum("sab,jb->sja", group, first[:, 2]).reshape(-1, 3)
-    return _Directions(cKDTree(points.numpy()), len(first), matrix_to_euler(first)[:, 2].numpy(), group)
+    return _Directions(cKDTree(points.numpy()), len(first), matrix_to_euler(first)[:, 2].numpy(), psi_count, group)
 
 
 def _near_directions(mates: _Directions, axes: np.ndarray, sigma: float) -> _Pairs:
@@ -102,27 +106,27 @@ def _near_directions(mates: _Directions, axes: np.ndarray, sigma: float) -> _Pai
 
 
 def _with_psi(
-    grid: Grid, mates: _Directions, centres: Tensor, pairs: _Pairs, sigma: float
+    mates: _Directions, centres: Tensor, pairs: _Pairs, sigma: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """In-plane angles within 3 sigma (rad) for each pair: how many (pairs,), rotation numbers (K,) and log priors (K,) float32."""
-    wanted = _wanted_psi(mates, centres, pairs) / grid.psi_step
-    half = _WIDTH * sigma / grid.psi_step + 1e-9
-    count = min(int(2.0 * half) + 1, grid.psi_count)
-    number = np.ceil(wanted - min(half, 0.5 * grid.psi_count))[:, None] + np.arange(count)
+    wanted = _wanted_psi(mates, centres, pairs) / mates.psi_step
+    half = _WIDTH * sigma / mates.psi_step + 1e-9
+    count = min(int(2.0 * half) + 1, mates.psi_count)
+    number = np.ceil(wanted - min(half, 0.5 * mates.psi_count))[:, None] + np.arange(count)
     difference = number - wanted[:, None]
     near = np.abs(difference) <= half
     none = np.flatnonzero(~near.any(axis=1))
     number[none, 0], difference[none, 0], near[none, 0] = np.round(wanted[none]), 0.0, True
-    exponent = np.where(near, -0.5 * (difference * (grid.psi_step / max(sigma, 1e-9))) ** 2, -np.inf)
+    exponent = np.where(near, -0.5 * (difference * (mates.psi_step / max(sigma, 1e-9))) ** 2, -np.inf)
     exponent += (pairs.log_prior - np.log(np.exp(exponent).sum(axis=1)))[:, None]
-    rotation = pairs.direction[:, None] * grid.psi_count + np.mod(number, grid.psi_count).astype(np.int64)
+    rotation = pairs.direction[:, None] * mates.psi_count + np.mod(number, mates.psi_count).astype(np.int64)
     return near.sum(axis=1), rotation[near], exponent[near].astype(np.float32)
 
 
 def _wanted_psi(mates: _Directions, centres: Tensor, pairs: _Pairs) -> np.ndarray:
-    """psi (rad) on the unperturbed grid, for each pair, at which the perturbed Euler psi equals that of the prior's mate A S.
+    """In-plane angle (rad) on the grid, for each pair, at which Euler psi equals that of the prior's mate A S.
 
-    Turning a pose in-plane adds to its psi, so the perturbed psi of grid angle psi_i is psi_i + psi_zero of its direction.
+    Turning a pose in-plane adds to its psi, so Euler psi at grid angle psi_i is psi_i + psi_zero of its direction, also if perturbed.
     """
     psi = matrix_to_euler(torch.einsum("nab,sbc->nsac", centres, mates.operators))[..., 2].numpy()
     return psi[pairs.particle, pairs.operator] - mates.psi_zero[pairs.direction]

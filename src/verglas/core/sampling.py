@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from verglas.core.neighbours import LocalCandidates, near
 from verglas.core.rotations import direction_to_vector, euler_to_matrix
 from verglas.core.sphere import npix, pix2ang_nest
 from verglas.core.sphere import children as child_pixels
@@ -115,6 +116,18 @@ def child_rotations(grid: Grid, ids: Tensor, oversampling: int = 1, perturbation
 def children(grid: Grid, indices: Tensor, oversampling: int = 1, perturbation: float = 0.0) -> Tensor:
     """Matrices A (K, 8^o, 3, 3) float64 of the children of rotation numbers (K,), in the order of `child_ids`."""
     return child_rotations(grid, child_ids(grid, indices, oversampling), oversampling, perturbation)
+
+
+def local_candidates(
+    grid: Grid, centres: Tensor, sigma_direction: float, sigma_psi: float, perturbation: float, operators: Tensor
+) -> LocalCandidates:
+    """Orientations of the perturbed grid within 3 sigma (rad) of each prior orientation `centres` (N, 3, 3), with their log prior.
+
+    operators (S, 3, 3) are those of the grid's point group; see `neighbours.near`. The perturbed grid is compared with the centres as
+    they are, so that the prior stays on the particle's last orientation.
+    """
+    first = rotations(grid, torch.arange(grid.direction_count) * grid.psi_count, perturbation)
+    return near(first, grid.psi_count, centres, sigma_direction, sigma_psi, operators)
 
 
 def directions(grid: Grid, perturbation: float = 0.0) -> Tensor:
