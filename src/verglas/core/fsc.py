@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from verglas.core.shells import shell_index, shell_sum
+from verglas.core.shells import radius, shell_index, shell_sum
 
 
 def fsc(a: Tensor, b: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ def resolution_at(curve: Tensor, threshold: float, box: int, pixel: float) -> fl
 
 
 def phase_randomise(data: Tensor, shell: int, generator: torch.Generator) -> Tensor:
-    """The map (B, B, B) with random phases from `shell` (radius |k| rounded) outwards, amplitudes kept.
+    """The map (B, B, B) with random phases at |k| >= `shell` (not rounded), as RELION does, amplitudes kept.
 
     The phases are those of the transform of white noise: uniform, and Hermitian by construction, so the result is real
     and every amplitude is kept exactly. `generator` lives on the CPU; a seed gives the same phases on any device.
@@ -54,7 +54,7 @@ def phase_randomise(data: Tensor, shell: int, generator: torch.Generator) -> Ten
     phase = torch.fft.rfftn(noise)
     transform = torch.fft.rfftn(data)
     scrambled = transform.abs() * phase / phase.abs().clamp(min=1e-30)
-    outside = shell_index(data.shape[-1], 3, device=data.device) >= shell
+    outside = radius(data.shape[-1], 3, device=data.device) >= shell
     return torch.fft.irfftn(torch.where(outside, scrambled, transform), s=data.shape)
 
 
