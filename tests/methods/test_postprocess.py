@@ -174,7 +174,7 @@ def real() -> PostprocessResult:
 
 
 def test_real_data_against_relion5(real: PostprocessResult) -> None:
-    """relion_postprocess on the real half maps; it may fail at its log PDF in the end, so only the files count."""
+    """RELION 5 on the same half maps and mask: curves to 0.01 (random ones within noise), B to 10 %."""
     star = starfile.read(shared_data(GOLDEN + "postprocess.star"))
     general, table, guinier = star["general"], star["fsc"], star["guinier"]
     c = real.curves

@@ -1,0 +1,6 @@
+"""A soft solvent mask from a map, with a threshold found from the map itself."""
+
+from verglas.methods.masking.make import MaskResult, make_mask, mask_from_set
+from verglas.methods.masking.threshold import Threshold, auto_threshold
+
+__all__ = ["MaskResult", "Threshold", "auto_threshold", "make_mask", "mask_from_set"]
