@@ -1,10 +1,13 @@
 """mask: a soft solvent mask from a map."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from verglas.jobs.doors import open_map, volume_lines
 from verglas.jobs.spec import Context, Job, JobParams, Plan, option
+
+if TYPE_CHECKING:
+    from verglas.methods.masking import MaskResult
 
 
 class MaskParams(JobParams):
@@ -32,7 +35,22 @@ def run(params: MaskParams, context: Context) -> None:
     from verglas.methods.masking import make_mask
 
     result = make_mask(read_map(params.map), params.lowpass, params.threshold, params.extend, params.soft_edge)
-    write_map(context.output / "mask.mrc", result)
+    write_map(context.output / "mask.mrc", result.mask)
+    tell(result, context)
+
+
+def tell(result: "MaskResult", context: Context) -> None:
+    """What the mask encloses, in the log, as an event, and what is doubtful about it as warnings."""
+    context.log(
+        f"mask: threshold {result.threshold:.4g}, {result.volume:.0f} Å³ (protein of {result.kilodalton:.0f} kDa), "
+        f"{100 * result.box_fraction:.1f} % of the box, radius {result.radius:.0f} Å"
+    )
+    for text in result.warnings:
+        context.warn(text)
+    context.event(
+        "mask", threshold=result.threshold, volume=result.volume, kilodalton=result.kilodalton,
+        box_fraction=result.box_fraction, radius=result.radius, parts=result.parts,
+    )
 
 
 JOB = Job("mask", "MaskCreate", "Make a soft solvent mask from a map.", MaskParams, check, run, "relion.maskcreate")

@@ -19,6 +19,9 @@ class Entry(NamedTuple):
 
 ENTRIES: dict[str, Entry] = {
     "mask": Entry("verglas.jobs.mask", "JOB", "Make a soft solvent mask from a map."),
+    "postprocess": Entry(
+        "verglas.jobs.postprocess", "JOB", "Resolution (FSC) and a sharpened map from two half maps."
+    ),
 }
 
 

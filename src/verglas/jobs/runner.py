@@ -18,7 +18,7 @@ from verglas.jobs.job_star import write_job_star
 from verglas.jobs.journal import Journal
 from verglas.jobs.provenance import record, write_record
 from verglas.jobs.spec import Job, JobParams, Plan
-from verglas.runtime.resources import Resources
+from verglas.runtime.resources import Resources, apply
 
 EXIT_OK, EXIT_BUG, EXIT_INPUT, EXIT_ABORTED = 0, 1, 2, 130
 
@@ -29,7 +29,7 @@ class Request:
 
     resources: Resources = field(default_factory=Resources)
     output: Path | None = None
-    project: Path = field(default_factory=Path.cwd)
+    project: Path = Path()
     continuing: bool = False
     dry_run: bool = False
     quiet: bool = False
@@ -99,6 +99,7 @@ def _run_marked(job: Job, params: JobParams, context: Context) -> None:
     outcome: job_folder.Outcome = "FAILURE"
     try:
         with _explained():
+            apply(context.resources)
             job.run(params, context)
         outcome = "SUCCESS"
     except (Stopped, KeyboardInterrupt):

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,11 +91,15 @@ def memory_budget(resources: Resources) -> float:
 
 def apply(resources: Resources) -> None:
     """Hand threads and determinism to torch and numba. Nothing is seeded here: methods take a random generator."""
-    import numba
     import torch
 
     torch.set_num_threads(resources.threads)
-    numba.set_num_threads(min(resources.threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+    if "numba" in sys.modules:
+        import numba
+
+        numba.set_num_threads(min(resources.threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+    else:
+        os.environ["NUMBA_NUM_THREADS"] = str(resources.threads)  # read when numba is imported, which takes 0.4 s
     torch.use_deterministic_algorithms(resources.deterministic)
 
 
