@@ -7,9 +7,9 @@ from pathlib import Path
 
 from cyclopts import App, CycloptsError
 
-from verglas import __version__
 from verglas.errors import VerglasError
 from verglas.jobs.registry import ENTRIES, find
+from verglas.version import VERSION
 
 HELP = """Single-particle cryo-EM: from particles to a map.
 
@@ -41,7 +41,7 @@ def build_app(arguments: Sequence[str]) -> App:
 
 
 def _app(name: str, text: str) -> App:
-    return App(name, help=text, version=__version__, help_format="plaintext", result_action="return_value")
+    return App(name, help=text, version=VERSION, help_format="plaintext", result_action="return_value")
 
 
 def info(*maps: Path) -> int:

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from verglas import __version__
 from verglas.errors import DataError
 from verglas.jobs.folder import JOB_FILE
 from verglas.jobs.journal import plain
 from verglas.jobs.spec import Job, JobParams, input_files
 from verglas.runtime.resources import Resources, hardware
+from verglas.version import VERSION
 
 WHOLE_FILE_LIMIT = 64 * 1024**2
 END_BYTES = 1024**2
@@ -41,7 +41,7 @@ def record(job: Job, params: JobParams, resources: Resources, command: str, extr
     named = [{"option": flag, **fingerprint(path)} for flag, path in input_files(params) if path.is_file()]
     found = [fingerprint(path) for path in extra if path.is_file()]
     return {
-        "job": job.name, "version": __version__, "command": command, "params": params.model_dump(mode="json"),
+        "job": job.name, "version": VERSION, "command": command, "params": params.model_dump(mode="json"),
         "resources": asdict(resources), "hardware": hardware(resources), "inputs": [*named, *found],
         "started": datetime.now(UTC).astimezone().isoformat(timespec="seconds"), "process": os.getpid(),
         "python": sys.version.split()[0], "torch": _installed("torch"), "numpy": _installed("numpy"),

@@ -1,0 +1,63 @@
+"""The verbs of verglas for scripts and notebooks: `import verglas as vg`.
+
+Maps and particles go in and come out as values; nothing is written unless a function says so. Heavy libraries are
+loaded by the first call that needs them.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from verglas.types import Map, Particles
+
+if TYPE_CHECKING:
+    from verglas.methods.masking import MaskResult
+    from verglas.methods.postprocess import PostprocessResult, Settings
+
+__all__ = ["make_mask", "postprocess", "read_map", "read_particles", "write_map", "write_particles"]
+
+
+def read_particles(path: str | Path, project: str | Path | None = None) -> Particles:
+    """The particles of a STAR file (RELION 3.0 to 5); image names are relative to `project`."""
+    from verglas.io.particles_star import read_particles
+
+    return read_particles(Path(path), None if project is None else Path(project))
+
+
+def write_particles(path: str | Path, particles: Particles) -> None:
+    """A particle STAR file with an optics table, readable by RELION 3.1 and later."""
+    from verglas.io.particles_star import write_particles
+
+    write_particles(Path(path), particles)
+
+
+def read_map(path: str | Path) -> Map:
+    """A cubic map: data [z, y, x] float32, pixel_size in Å."""
+    from verglas.io.mrc import read_map
+
+    return read_map(Path(path))
+
+
+def write_map(path: str | Path, volume: Map) -> None:
+    """An MRC file of 32-bit floats."""
+    from verglas.io.mrc import write_map
+
+    write_map(Path(path), volume)
+
+
+def make_mask(
+    volume: Map, lowpass: float = 15.0, threshold: float | Literal["auto"] = "auto", extend: float = 3.0,
+    soft_edge: float = 6.0,
+) -> "MaskResult":
+    """A soft mask (`.mask`) and what it encloses; `lowpass` in Å, `extend` and `soft_edge` in pixels."""
+    from verglas.methods.masking import make_mask
+
+    return make_mask(volume, lowpass, threshold, extend, soft_edge)
+
+
+def postprocess(
+    half1: Map, half2: Map, mask: Map | None = None, settings: "Settings | None" = None, device: str = "cpu"
+) -> "PostprocessResult":
+    """FSC curves (`.curves`), `.resolution` in Å and the `.sharpened` map of two unfiltered half maps."""
+    from verglas.methods.postprocess import postprocess
+
+    return postprocess(half1, half2, mask, settings, device)
