@@ -20,7 +20,7 @@ def _blob(box: int, centre: torch.Tensor, sd: float) -> torch.Tensor:
 def test_slice_is_the_transform_of_the_projection() -> None:
     """A Gaussian at c projects to a Gaussian at (A c)_xy of sqrt(2 pi) sd times the height."""
     box, sd, centre = 32, 2.0, torch.tensor([3.0, -4.0, 2.0])
-    angles = torch.deg2rad(torch.tensor([[20.0, 50.0, 70.0], [0.0, 0.0, 0.0], [-130.0, 170.0, 10.0]], dtype=torch.float64))
+    angles = torch.deg2rad(torch.tensor([[20.0, 50.0, 70.0], [65.0, 100.0, -30.0], [-130.0, 150.0, 10.0]], dtype=torch.float64))
     rotations = euler_to_matrix(angles)
     band = make_band(box, box // 2 - 1)
     slices = projection.project(projection.prepare_reference(_blob(box, centre, sd)), rotations, band)

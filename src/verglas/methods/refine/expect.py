@@ -1,0 +1,171 @@
+"""The E-step of one half set: all its particles are compared with its reference and give to its tally."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from verglas.core import projection, reconstruct
+from verglas.core.projection import Reference
+from verglas.core.rotations import euler_to_matrix
+from verglas.core.sampling import local_candidates, orientation_grid
+from verglas.core.shifts import offset_children, offset_grid, offset_log_prior, perturb_offsets, phases
+from verglas.core.symmetry import operators
+from verglas.methods.refine import converge, tally
+from verglas.methods.refine.batch import Batch, make_batch, unweighted
+from verglas.methods.refine.fine import Chunks, Found, fine_pass
+from verglas.methods.refine.hypotheses import ROTATION_CHILDREN, Survivors
+from verglas.methods.refine.images import Geometry, corrections, geometry, whole_pixels
+from verglas.methods.refine.plan import Plan
+from verglas.methods.refine.search import Candidates, Correlation, Gaussian, Grids, Rule, global_slices, search_everywhere, search_near
+from verglas.methods.refine.source import Source
+from verglas.methods.refine.state import Alignment, Sampling, State
+from verglas.methods.refine.tally import Tally
+from verglas.runtime.blocks import most, split
+from verglas.runtime.stopwatch import Stopwatch
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One iteration as the E-step sees it: `shells` of the band, whether the reference is compared by correlation."""
+
+    plan: Plan
+    sampling: Sampling
+    shells: int
+    rule: Rule
+
+
+@dataclass(frozen=True)
+class GroupSearch:
+    """What is shared by the images of one optics group in one half and iteration."""
+
+    geo: Geometry
+    grids: Grids
+    reference: Reference
+    slices: Tensor | None
+    direction_prior: Tensor
+
+
+def make_grids(setting: Setting, geo: Geometry, extent: float) -> Grids:
+    """Rotations and shift phases of this iteration on one group's band; `extent` = model box x pixel, Å."""
+    s = setting.sampling
+    grid = orientation_grid(s.order, setting.plan.symmetry)
+    points = offset_grid(s.offset_range, s.offset_step)
+    coarse = perturb_offsets(points, s.perturbation, s.offset_step)
+    fine = perturb_offsets(offset_children(points, s.offset_step).reshape(-1, 2), s.perturbation, s.offset_step)
+    band = geo.band
+    h, fine_h = (phases(t / geo.pixel, band.k[:, 0], band.k[:, 1], band.box) for t in (coarse, fine))
+    size = converge.coarse_size(s.order, setting.plan.diameter, extent, 2 * setting.shells)
+    return Grids(grid, s.perturbation, coarse, fine, h, fine_h, band.upto(size // 2))
+
+
+def group_search(setting: Setting, geo: Geometry, reference: Reference, model_directions: np.ndarray, extent: float) -> GroupSearch:
+    """Grids, shared slices of a global search, and the log prior of directions (uniform when the grid is new)."""
+    grids = make_grids(setting, geo, extent)
+    n = grids.grid.direction_count
+    prior = model_directions if len(model_directions) == n else np.full(n, 1.0 / n)
+    log_prior = torch.from_numpy(np.log(np.maximum(prior, 1e-30))).float()
+    slices = None if setting.sampling.sigma > 0 else global_slices(reference, grids, geo.band)
+    return GroupSearch(geo, grids, reference, slices, log_prior)
+
+
+def expect(state: State, half: int, source: Source, setting: Setting, watch: Stopwatch) -> tuple[Tally, Alignment]:
+    """All particles of `half` (0 or 1): the tally of their sums and the new poses (rows of the other half unchanged)."""
+    model, plan, extent = state.models[half], setting.plan, state.box * state.pixel_size
+    with watch("project"):
+        reference = projection.prepare_reference(torch.from_numpy(model.map), plan.padding, setting.shells)
+    grid = orientation_grid(setting.sampling.order, plan.symmetry)
+    result = tally.empty_tally(reconstruct.empty_sums(state.box, plan.padding, setting.shells), source.particles, grid.direction_count)
+    new = Alignment(**{k: v.copy() for k, v in vars(state.alignment).items()})
+    for g, group in enumerate(source.particles.optics):
+        rows = np.flatnonzero((source.particles.optics_index == g) & (source.particles.half == half + 1))
+        if len(rows) == 0:
+            continue
+        geo = geometry(group, state.box, state.pixel_size, setting.shells)
+        with watch("project"):
+            search = group_search(setting, geo, reference, model.direction_prior, extent)
+        correction = corrections(geo, source.mtf[g])
+        for block in split(rows, most(source.budget.work / 2, 44 * len(geo.band))):
+            shift = whole_pixels(state.alignment.origin[block], geo.pixel)
+            spectra = source.spectra[g].get(block, shift, watch)
+            norm = model.average_norm / state.alignment.norm[block]
+            with watch("prepare"):
+                batch = make_batch(block, spectra, source.particles, geo, correction, norm, (model.sigma2[g], model.scale))
+            found, survivors = _align(batch, state, half, setting, search, source.budget.work, result.sums, watch)
+            with watch("tally"):
+                ll = tally.add(
+                    result, batch, found, source.particles, (model.sigma2[g], model.scale, model.ssnr), (geo.band, source.spectra[g].full.band)
+                )
+            _remember(new, block, found, survivors, ll)
+            source.progress(len(block))
+    return result, new
+
+
+def _remember(new: Alignment, rows: np.ndarray, found: Found, survivors: Survivors, log_likelihood: np.ndarray) -> None:
+    new.angles[rows], new.origin[rows], new.pmax[rows] = found.angles, found.origin, found.pmax
+    new.significant[rows], new.log_likelihood[rows] = survivors.count, log_likelihood
+
+
+def _align(
+    batch: Batch, state: State, half: int, setting: Setting, search: GroupSearch, work: int, sums: reconstruct.Sums, watch: Stopwatch
+) -> tuple[Found, Survivors]:
+    """Coarse and fine pass of one block of images."""
+    model = state.models[half]
+    centre = batch.centre.double()
+    shift_prior = offset_log_prior(search.grids.shifts, centre, torch.zeros_like(centre), model.sigma2_offset).float()
+    unscaled = unweighted(batch, model.sigma2[0], search.geo.band.shell) if isinstance(setting.rule, Correlation) else None
+    with watch("coarse"):
+        if search.slices is not None:
+            survivors = _everywhere(batch, search, shift_prior, setting.rule, work, unscaled)
+        else:
+            survivors = _near(batch, state, search, shift_prior, setting, work)
+    with watch("fine"):
+        pixels = len(search.geo.band)
+        limit = most(work / 2, 20 * pixels * ROTATION_CHILDREN)
+        rotations = np.unique(survivors.rotation)
+        chunks = Chunks(search.reference, search.geo.band, search.grids, rotations, limit)
+        found = fine_pass(batch, survivors, chunks, sums, setting.rule, unscaled)
+    return found, survivors
+
+
+def _everywhere(
+    batch: Batch, search: GroupSearch, shift_prior: Tensor, rule: Rule, work: int, unscaled: tuple[Tensor, Tensor] | None
+) -> Survivors:
+    assert search.slices is not None
+    a, b = (batch.a, batch.b) if unscaled is None else unscaled
+    per_image = len(search.grids.phases) * (4 * len(search.slices) + 16 * search.grids.pixels)
+    parts = []
+    for n in split(np.arange(len(batch)), most(work / 4, per_image)):
+        low, high = int(n[0]), int(n[-1]) + 1
+        priors = (search.direction_prior, shift_prior[low:high])
+        parts.append(search_everywhere(a[low:high], b[low:high], search.slices, search.grids, priors, rule))
+    return join(parts)
+
+
+def _near(batch: Batch, state: State, search: GroupSearch, shift_prior: Tensor, setting: Setting, work: int) -> Survivors:
+    assert isinstance(setting.rule, Gaussian)
+    grids, sigma = search.grids, setting.sampling.sigma
+    centres = euler_to_matrix(torch.from_numpy(state.alignment.angles[batch.rows]))
+    local = local_candidates(grids.grid, centres, sigma, sigma, grids.perturbation, operators(setting.plan.symmetry))
+    candidates = Candidates(np.asarray(local.offsets), np.asarray(local.rotation), np.asarray(local.log_prior))
+    per_image = len(candidates.rotation) / len(batch) * (8 * grids.pixels + 12 * len(grids.phases)) + 16 * grids.pixels
+    parts = []
+    for n in split(np.arange(len(batch)), most(work / 4, per_image)):
+        low, high = int(n[0]), int(n[-1]) + 1
+        parts.append(
+            search_near(
+                batch.a[low:high], batch.b[low:high], candidates.take(n), grids, (search.geo.band, search.reference), shift_prior[low:high], setting.rule
+            )
+        )
+    return join(parts)
+
+
+def join(parts: list[Survivors]) -> Survivors:
+    """Survivors of consecutive blocks of images as one."""
+    first = np.cumsum([0] + [len(p.count) for p in parts])
+    image = np.concatenate([p.image + f for p, f in zip(parts, first)])
+    columns = (np.concatenate([getattr(p, name) for p in parts]) for name in ("rotation", "shift", "log_prior", "count"))
+    return Survivors(image, *columns)
+
+

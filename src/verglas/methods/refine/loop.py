@@ -1,0 +1,181 @@
+"""Gold-standard refinement as a generator of states: `start`, then `step` until it has converged (RELION's auto-refine, in its order)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from verglas.core import filters, projection, reconstruct
+from verglas.core.rotations import euler_to_matrix, mean_axis_distance
+from verglas.core.sampling import next_perturbation, orientation_grid
+from verglas.core.symmetry import operators
+from verglas.methods.refine import accuracy, converge, maximise
+from verglas.methods.refine.expect import Setting, expect
+from verglas.methods.refine.images import contrast, geometry
+from verglas.methods.refine.plan import Plan
+from verglas.methods.refine.search import Correlation, Gaussian
+from verglas.methods.refine.source import Source, initial_noise
+from verglas.methods.refine.state import Alignment, Changes, Model, Sampling, Schedule, State
+from verglas.methods.refine.tally import Tally
+from verglas.core.ctf import CtfOptions
+from verglas.runtime.stopwatch import Stopwatch
+
+FIRST_OFFSET_VARIANCE = 100.0
+"""Å^2: variance of the origins per axis that the first iteration assumes."""
+
+
+def generator(plan: Plan, iteration: int) -> torch.Generator:
+    """Random numbers that depend on the seed and the iteration only, so that a continued run draws the same."""
+    return torch.Generator().manual_seed(plan.seed * 100_003 + iteration)
+
+
+def assign_halves(half: np.ndarray, plan: Plan) -> np.ndarray:
+    """1 or 2 for every particle: as given when all are given, else at random, equally many."""
+    if bool((half > 0).all()):
+        return half
+    order = torch.randperm(len(half), generator=generator(plan, 0)).numpy()
+    out = np.empty(len(half), dtype=half.dtype)
+    out[order] = 1 + np.arange(len(half)) % 2
+    return out
+
+
+def start(source: Source, reference: np.ndarray, pixel: float, plan: Plan, origin: np.ndarray | None = None) -> State:
+    """The state before the first iteration. `reference` (B, B, B) at the model's pixel size; `origin` (N, 2) Å to search around."""
+    n, box = len(source.particles), reference.shape[0]
+    volume = filters.lowpass(torch.from_numpy(reference), pixel, plan.initial_lowpass).numpy()
+    sigma2 = initial_noise(source, box, generator(plan, 0))
+    grid = orientation_grid(plan.healpix_order, plan.symmetry)
+    shells = box // 2 + 1
+    model = Model(
+        volume, sigma2, np.zeros(shells), np.zeros(shells), np.zeros(shells), np.ones(len(source.particles.group_names)),
+        np.full(grid.direction_count, 1.0 / grid.direction_count), FIRST_OFFSET_VARIANCE, 1.0, 0.0, 0.0,
+    )
+    zeros = np.zeros(n)
+    alignment = Alignment(np.zeros((n, 3)), np.zeros((n, 2)) if origin is None else origin, np.ones(n), zeros, np.zeros(n, np.int64), zeros)
+    sampling = Sampling(plan.healpix_order, plan.offset_range, 2 * plan.offset_step)
+    if plan.healpix_order >= plan.local_from_order:
+        sampling = replace(sampling, sigma=2 * converge.fine_angle(plan.healpix_order))
+    return State(0, box, pixel, (model, model), alignment, sampling, converge.start_schedule(box, pixel, plan), np.zeros(shells))
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step did beyond its state: seconds by stage and the size of the coarse band (px)."""
+
+    state: State
+    seconds: dict[str, float]
+    coarse_size: int
+    particles: int
+
+
+def steps(state: State, source: Source, plan: Plan) -> Iterator[Step]:
+    """Iterations from `state` on, to convergence or `plan.max_iterations`; the last one joins the halves."""
+    while not state.finished:
+        done = step(state, source, plan)
+        yield done
+        state = done.state
+
+
+def step(state: State, source: Source, plan: Plan) -> Step:
+    """One iteration: resolution, perturbation, accuracy, sampling, E-step of both halves, M-step."""
+    watch = Stopwatch()
+    iteration = state.iteration + 1
+    random = generator(plan, iteration)
+    last = converge.is_converged(state.schedule) or (0 < plan.max_iterations <= iteration)
+    first_correlation = iteration == 1 and not plan.absolute_greyscale
+    pmax = min(m.average_pmax for m in state.models)
+    size = state.box if last else converge.image_size(state.schedule, state.box, pmax)
+    schedule = replace(state.schedule, current_size=size, converged=last)
+    perturbation = next_perturbation(state.sampling.perturbation, random)
+    if not first_correlation and iteration > 1:
+        with watch("accuracy"):
+            schedule = _estimate_accuracy(state, schedule, source, plan, random)
+    sampling = replace(state.sampling, perturbation=perturbation)
+    if iteration > 1 and not last:
+        schedule, sampling = converge.refine_sampling(schedule, sampling, plan)
+    rule = Correlation() if first_correlation else Gaussian(plan.adaptive_fraction)
+    setting = Setting(plan, sampling, size // 2, rule)
+    tallies, poses = [], state.alignment
+    for half in (0, 1):
+        tally, new = expect(state, half, source, setting, watch)
+        tallies.append(tally)
+        poses = _merge(poses, new, source.particles.half == half + 1)
+    with watch("solve"):
+        after = _maximise(replace(state, sampling=sampling, schedule=schedule, alignment=poses), tallies, source, plan, random)
+        after = _close(after, state, source, plan, iteration)
+    coarse = converge.coarse_size(sampling.order, plan.diameter, state.box * state.pixel_size, size)
+    return Step(after, dict(watch.seconds), coarse, len(source.particles))
+
+
+def _merge(old: Alignment, new: Alignment, rows: np.ndarray) -> Alignment:
+    """`new` where rows is true."""
+    shape = {2: rows[:, None], 1: rows}
+    return Alignment(**{k: np.where(shape[v.ndim], getattr(new, k), v) for k, v in vars(old).items()})
+
+
+def _estimate_accuracy(state: State, schedule: Schedule, source: Source, plan: Plan, random: torch.Generator) -> Schedule:
+    """Expected errors from the first half's model and the first particles of the half."""
+    model = state.models[0]
+    rows = np.flatnonzero(source.particles.half == 1)[: accuracy.PARTICLES]
+    group = int(source.particles.optics_index[rows[0]])
+    rows = rows[source.particles.optics_index[rows] == group]
+    shells = schedule.current_size // 2
+    geo = geometry(source.particles.optics[group], state.box, state.pixel_size, shells)
+    reference = projection.prepare_reference(torch.from_numpy(model.map), plan.padding, shells)
+    c = contrast(geo, source.particles.take(rows), model.scale, CtfOptions(intact_first_peak=plan.intact_first_peak))
+    power = c * c / torch.from_numpy(model.sigma2[group]).float()[geo.band.shell]
+    power[:, 0] = 0
+    angles = torch.from_numpy(state.alignment.angles[rows])
+    angle, offset = accuracy.expected_errors(reference, angles, power, geo, random)
+    return replace(schedule, accuracy_angle=angle, accuracy_offset=offset)
+
+
+def _maximise(state: State, tallies: list[Tally], source: Source, plan: Plan, random: torch.Generator) -> State:
+    """Joining, FSC, new maps and model parameters. `state` carries this iteration's sampling, schedule and poses."""
+    extent, last = state.box * state.pixel_size, state.schedule.converged
+    join_shell = int(np.ceil(extent / max(plan.join, state.resolution))) if plan.join > 0 else 0
+    halves = maximise.gather((tallies[0].sums, tallies[1].sums), operators(plan.symmetry), join_shell)
+    mask = None if source.mask is None else torch.from_numpy(source.mask)
+    fsc = halves.fsc
+    if plan.solvent_corrected and mask is not None:
+        fsc = maximise.solvent_corrected_fsc(halves.joined, mask, random)
+    schedule = converge.watch_fsc(state.schedule, fsc)
+    norm, models, maps = state.alignment.norm, [], []
+    total = reconstruct.add(*halves.joined) if last else None
+    keep_noise = state.iteration == 0 and not plan.absolute_greyscale
+    for h in (0, 1):
+        sums = halves.joined[h] if total is None else total
+        tau2, ssnr, sigma2 = maximise.spectrum_from_fsc(sums, fsc, averaged=last)
+        if h == 0 or not last:
+            maps.append(reconstruct.solve(sums, torch.from_numpy(tau2)))
+        rows = np.flatnonzero(source.particles.half == h + 1)
+        members = np.bincount(source.particles.group[rows], minlength=len(source.particles.group_names))
+        model = maximise.update_model(state.models[h], tallies[h], plan, members, keep_noise)
+        if plan.correct_norm and not keep_noise:
+            norm, average = maximise.update_norms(norm, model.average_norm, tallies[h].residual, rows)
+            model = replace(model, average_norm=average)
+        volume = maps[-1] if last else maximise.flatten_solvent(maps[-1], plan, state.pixel_size, mask)
+        if keep_noise:
+            volume = filters.lowpass(volume, state.pixel_size, plan.initial_lowpass)
+        models.append(replace(model, map=volume.numpy(), tau2=tau2, ssnr=ssnr, sigma2_reference=sigma2))
+    unfiltered = (reconstruct.solve(halves.raw[0]).numpy(), reconstruct.solve(halves.raw[1]).numpy()) if last else None
+    models[1] = replace(models[1], ssnr=models[0].ssnr)
+    return replace(
+        state, models=(models[0], models[1]), schedule=schedule, fsc=fsc, alignment=replace(state.alignment, norm=norm),
+        average=maps[0].numpy() if last else None, unfiltered=unfiltered,
+    )
+
+
+def _close(after: State, before: State, source: Source, plan: Plan, iteration: int) -> State:
+    """Resolution and pose changes of the iteration."""
+    if iteration == 1 and not plan.absolute_greyscale:
+        shell = int(after.box * after.pixel_size / plan.initial_lowpass + 0.5)
+    else:
+        shell = converge.resolution_shell(after.models[0].ssnr)
+    a, b = (euler_to_matrix(torch.from_numpy(s.alignment.angles)) for s in (after, before))
+    angle = float(mean_axis_distance(a, b, operators(plan.symmetry)).mean())
+    offset = float(np.sqrt(((after.alignment.origin - before.alignment.origin) ** 2).sum() / (2 * len(a))))
+    schedule = converge.watch_resolution(after.schedule, shell)
+    schedule = converge.watch_changes(schedule, after.sampling, Changes(angle, offset))
+    return replace(after, iteration=iteration, schedule=schedule)

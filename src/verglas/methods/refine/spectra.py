@@ -1,0 +1,63 @@
+"""Transforms of the particle images, computed once and kept while memory allows; only images whose whole-pixel shift changed are redone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from verglas.methods.refine.images import Geometry, Spectra, transform
+from verglas.runtime.stopwatch import Stopwatch
+
+Reader = Callable[[np.ndarray], np.ndarray]
+"""Rows (n,) -> pixels (n, B, B) float32."""
+
+
+@dataclass
+class Cache:
+    """Per image of one optics group: masked and whole transforms (n, P), power (n, S) and the shift (n, 2) they were made with."""
+
+    masked: Tensor
+    whole: Tensor
+    power: Tensor
+    shift: np.ndarray
+
+
+class SpectraSource:
+    """Spectra of the images of one optics group, on the band to Nyquist."""
+
+    def __init__(self, reader: Reader, rows: np.ndarray, full: Geometry, diameter: float, keep_bytes: int) -> None:
+        self.reader, self.full, self.diameter = reader, full, diameter
+        self.row_of = {int(r): i for i, r in enumerate(rows)} if len(rows) * self.bytes_per_image <= keep_bytes else {}
+        self.cache = self._empty(len(rows)) if self.row_of else None
+
+    @property
+    def bytes_per_image(self) -> int:
+        return 16 * len(self.full.band) + 4 * len(self.full.band.shell_start)
+
+    def _empty(self, n: int) -> Cache:
+        pixels, shells = len(self.full.band), len(self.full.band.shell_start) - 1
+        masked, whole = (torch.empty(n, pixels, dtype=torch.complex64) for _ in range(2))
+        return Cache(masked, whole, torch.empty(n, shells), np.full((n, 2), np.iinfo(np.int64).min))
+
+    def get(self, rows: np.ndarray, shift: np.ndarray, watch: Stopwatch) -> Spectra:
+        """Transforms of `rows` after moving image i by shift[i] (n, 2) whole pixels."""
+        if self.cache is None:
+            return self._make(rows, shift, watch)
+        where = np.array([self.row_of[int(r)] for r in rows])
+        stale = np.flatnonzero((self.cache.shift[where] != shift).any(1))
+        if len(stale):
+            new, to = self._make(rows[stale], shift[stale], watch), torch.from_numpy(where[stale])
+            self.cache.masked[to], self.cache.whole[to], self.cache.power[to] = new.masked, new.whole, new.power
+            self.cache.shift[where[stale]] = shift[stale]
+        with watch("prepare"):
+            at = torch.from_numpy(where)
+            centre = torch.from_numpy(shift) * self.full.pixel
+            return Spectra(self.cache.masked[at], self.cache.whole[at], self.cache.power[at], centre)
+
+    def _make(self, rows: np.ndarray, shift: np.ndarray, watch: Stopwatch) -> Spectra:
+        with watch("read"):
+            images = torch.from_numpy(self.reader(rows))
+        with watch("prepare"):
+            return transform(images, torch.from_numpy(shift), self.full, self.diameter)
