@@ -11,7 +11,7 @@ from cyclopts import Group, Parameter
 from verglas.errors import InputError, VerglasError
 from verglas.jobs.common import CommonParams, choose, continued, parse
 from verglas.jobs.runner import Request, complain, launch
-from verglas.jobs.spec import Job, Option, options
+from verglas.jobs.spec import Job, Option, options, short
 
 MAIN = Group("Options", sort_key=1)
 ADVANCED = Group("Advanced options", sort_key=2)
@@ -40,8 +40,10 @@ def command(job: Job) -> Callable[..., int]:
 def _parameter(one: Option, group: Group) -> inspect.Parameter:
     """Text on the way in (pydantic converts and explains), except switches; None means not given."""
     kind: Any = bool if one.annotation is bool else str
-    hint = Parameter(name=one.flag, help=_help(one), group=group, show_default=False, required=False,
-                     negative=f"--no-{one.flag[2:]}" if one.default is True else ())
+    hint = Parameter(
+        name=one.flag, help=_help(one), group=group, show_default=False, required=False, metavar=one.placeholder,
+        negative=f"--no-{one.flag[2:]}" if one.default is True else (),
+    )
     typed = Annotated[kind | None, hint]
     return inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=typed)
 
@@ -56,7 +58,7 @@ def _help(one: Option) -> str:
 def shown_default(one: Option) -> str:
     if isinstance(one.default, bool):
         return "yes" if one.default else "no"
-    return f"{one.default:g}" if isinstance(one.default, float) else str(one.default)
+    return short(one.default) if isinstance(one.default, float) else str(one.default)
 
 
 def _start(job: Job, chosen: dict[str, Any], rules: dict[str, Any]) -> int:

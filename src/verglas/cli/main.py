@@ -45,7 +45,7 @@ def _app(name: str, text: str) -> App:
 
 
 def info(*maps: Path) -> int:
-    """Box, pixel size, origin and density range of maps and stacks, one line each.
+    """Box, pixel size, density, contrast and place of the particle.
 
     Parameters
     ----------

@@ -22,6 +22,12 @@ ENTRIES: dict[str, Entry] = {
     "postprocess": Entry(
         "verglas.jobs.postprocess", "JOB", "Resolution (FSC) and a sharpened map from two half maps."
     ),
+    "map resize": Entry("verglas.jobs.map_change", "RESIZE", "Another box or pixel size by Fourier interpolation."),
+    "map crop": Entry("verglas.jobs.map_change", "CROP", "Another box around the centre, voxels unchanged."),
+    "map lowpass": Entry("verglas.jobs.map_change", "LOWPASS", "Remove what is finer than a resolution."),
+    "map symmetrise": Entry("verglas.jobs.map_change", "SYMMETRISE", "Average over a point group."),
+    "map flip-hand": Entry("verglas.jobs.map_change", "FLIP_HAND", "The mirror image."),
+    "map fsc": Entry("verglas.jobs.map_fsc", "JOB", "FSC and correlation of two maps."),
 }
 
 

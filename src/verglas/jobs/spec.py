@@ -38,6 +38,7 @@ class JobParams(BaseModel):
 
 
 KINDS = {int: "a whole number", float: "a number", str: "text", bool: "yes or no", Path: "a path"}
+PLACEHOLDERS = {Path: "FILE", float: "NUMBER", int: "INTEGER"}
 SIGNS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 BOUNDS = dict(zip(("ge", "gt", "le", "lt"), SIGNS))
 
@@ -84,17 +85,28 @@ class Option:
         return " or ".join(KINDS.get(one) or ", ".join(map(str, get_args(one))) for one in members)
 
     @property
+    def placeholder(self) -> str:
+        """What stands for the value in the usage line: FILE, NUMBER, INTEGER or TEXT."""
+        members = get_args(self.annotation) or (self.annotation,)
+        return next((word for one, word in PLACEHOLDERS.items() if one in members), "TEXT")
+
+    @property
     def bounds(self) -> str:
         """The allowed range in words, e.g. '> 0, <= 90'; empty when free."""
-        return ", ".join(f"{SIGNS[kind]} {value:g}" for kind, value in self.limits)
+        return ", ".join(f"{SIGNS[kind]} {short(value)}" for kind, value in self.limits)
 
     def complaint(self, value: Any) -> str:
         """Why `value` is not allowed, empty when it is."""
         if self.choices and value is not None and value not in self.choices:
             return f"{self.flag} {value}: must be one of {', '.join(map(str, self.choices))}"
         if isinstance(value, int | float) and not all(_holds(value, *limit) for limit in self.limits):
-            return f"{self.flag} {value:g}: must be {self.bounds} {self.unit}".rstrip()
+            return f"{self.flag} {short(value)}: must be {self.bounds} {self.unit}".rstrip()
         return ""
+
+
+def short(value: float) -> str:
+    """A number as one would write it: whole numbers in full, others with six digits."""
+    return str(int(value)) if float(value).is_integer() else f"{value:g}"
 
 
 def _holds(value: float, kind: str, limit: float) -> bool:
