@@ -1,0 +1,110 @@
+"""A job folder, verglas's or RELION's, as ReportData; what cannot be read becomes a sentence, not a crash."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from verglas.errors import InputError, VerglasError
+from verglas.report.data import NAN, Iteration, Model, ParticleColumns, Record, ReportData, State
+from verglas.report.directions import fourier_coverage
+from verglas.report.load_arrays import map_files, read_particle_columns, read_views
+from verglas.report.load_record import iterations_of_events, job_state, make_record, read_events, read_job
+from verglas.report.load_tables import (
+    Values, final_iteration, iteration_numbers, iterations_of_files, model_path, read_command, read_model, read_postprocess, read_settings,
+)
+
+T = TypeVar("T")
+
+
+@dataclass
+class Missing:
+    """Collects what a folder lacks while it is being read."""
+
+    sentences: list[str] = field(default_factory=list)
+
+    def attempt(self, what: str, read: Callable[[], T]) -> T | None:
+        """read(), or None and a sentence when the file is broken, incomplete or just being replaced."""
+        try:
+            return read()
+        except (VerglasError, OSError, ValueError, KeyError) as error:
+            self.sentences.append(f"{what} could not be read: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+            return None
+
+    def say(self, sentence: str) -> None:
+        self.sentences.append(sentence)
+
+
+def load_report(folder: Path, state: State | None = None) -> ReportData:
+    """Read everything a page shows; `state` overrules the exit markers."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError("no such folder", where=str(folder), remedy="give the folder of a job")
+    missing = Missing()
+    job, events = read_job(folder), read_events(folder)
+    state = state or job_state(folder, job, events)
+    numbers = iteration_numbers(folder)
+    model = missing.attempt("the model file", lambda: _newest_model(folder, numbers))
+    particles = missing.attempt("the particle table", lambda: _newest_particles(folder, numbers))
+    iterations = iterations_of_events(events) or missing.attempt("the iterations", lambda: _iterations(folder, model)) or ()
+    root = "run" if (folder / "run_optimiser.star").exists() or not numbers else f"run_it{numbers[-1]:03d}"
+    settings, shown = missing.attempt("the settings", lambda: read_settings(folder, root)) or (Values(), ())
+    record = make_record(job, events, state)
+    symmetry = settings.text("rlnSymmetryGroup") or record.param("symmetry") or "C1"
+    coverage = fourier_coverage(particles.angles, symmetry) if particles is not None and particles.angles.size else None
+    maps = (missing.attempt(path.name, lambda t=title, p=path: read_views(t, p))  # type: ignore[misc]
+            for title, path in map_files(folder, numbers[-1] if numbers else None))
+    post = missing.attempt("postprocess.star", lambda: read_postprocess(folder / "postprocess.star")) if (
+        folder / "postprocess.star").exists() else None
+    shown_maps = tuple(one for one in maps if one is not None)
+    return ReportData(
+        folder=str(folder.resolve()), state=state, record=record if job else _relion_record(record, folder, root), iterations=iterations,
+        model=model, particles=particles, maps=shown_maps, postprocess=post, coverage=coverage, symmetry=symmetry, settings=shown,
+        join_resolution=_join(settings, record), converged=_converged(settings, model), missing=tuple(missing.sentences),
+    )
+
+
+def _newest_model(folder: Path, numbers: list[int]) -> Model | None:
+    if (folder / "run_model.star").exists():
+        return read_model(folder / "run_model.star", final=True, iteration=final_number(folder, numbers))
+    return read_model(model_path(folder, numbers[-1]), final=False, iteration=numbers[-1]) if numbers else None
+
+
+def final_number(folder: Path, numbers: list[int]) -> int:
+    """The number of the last pass: named in the log, else one after the last that left files."""
+    log = folder / "run.out"
+    named = re.findall(r"iteration (\d+)", log.read_text("utf-8", "replace")) if log.exists() else []
+    return max([int(one) for one in named[-1:]] + [numbers[-1] + 1 if numbers else 1])
+
+
+def _newest_particles(folder: Path, numbers: list[int]) -> ParticleColumns | None:
+    names = ["run_data.star", *(f"run_it{number:03d}_data.star" for number in reversed(numbers)), "particles.star"]
+    for name in names:
+        if (folder / name).exists():
+            return read_particle_columns(folder / name)
+    return None
+
+
+def _iterations(folder: Path, model: Model | None) -> tuple[Iteration, ...]:
+    rows = iterations_of_files(folder)
+    return (*rows, final_iteration(folder, model.iteration)) if model is not None and model.final else rows
+
+
+def _relion_record(record: Record, folder: Path, root: str) -> Record:
+    program, arguments = read_command(folder, root)
+    return replace(record, job=record.job or ("RELION refinement" if program else ""), version=record.version or program.partition("version ")[2],
+                   command=record.command or arguments)
+
+
+def _join(settings: Values, record: Record) -> float:
+    joined = settings.number("rlnJoinHalvesUntilThisResolution")
+    text = record.param("low_resolution_join")
+    return joined if np.isfinite(joined) else float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else NAN
+
+
+def _converged(settings: Values, model: Model | None) -> bool | None:
+    value = settings.number("rlnHasConverged")
+    return None if model is None or not np.isfinite(value) else bool(value)

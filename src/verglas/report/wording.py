@@ -1,0 +1,108 @@
+"""Sentences made from numbers: the verdict, the state, durations, and a methods paragraph for a paper."""
+
+import numpy as np
+
+from verglas.report.data import Record, ReportData
+from verglas.report.findings import Finding
+
+STATES = {
+    "running": "running", "finished": "finished", "failed": "failed", "aborted": "stopped", "killed": "killed", "unknown": "state unknown",
+}
+
+
+def state_words(data: ReportData) -> str:
+    """'running, iteration 7' or 'finished'."""
+    if data.state == "running" and data.iterations:
+        return f"running, iteration {data.iterations[-1].number}"
+    return STATES[data.state]
+
+
+def duration(seconds: float) -> str:
+    """'43 s', '2 min 05 s', '3 h 10 min'."""
+    if not np.isfinite(seconds):
+        return "not recorded"
+    whole = round(seconds)
+    if whole < 90:
+        return f"{seconds:.3g} s" if seconds < 10 else f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def verdict(data: ReportData, found: tuple[Finding, ...]) -> str:
+    """One plain sentence on how good the result is."""
+    warnings = sum(row.level == "warning" for row in found)
+    if not np.isfinite(data.resolution):
+        return "No half maps have been compared yet." if data.state == "running" else "This folder holds no resolution estimate."
+    basis = "inside the mask, corrected for the mask's own effect" if data.postprocess is not None else "without a mask"
+    start = f"The two independent halves agree to {data.resolution:.2f} Å {basis}"
+    if data.state == "running":
+        start = f"So far the two halves agree to {data.resolution:.2f} Å"
+    limit = data.model.nyquist if data.model is not None else float("nan")
+    if any("noise" in row.title for row in found):
+        return "The halves do not agree beyond the resolution at which they are joined: this is not a structure yet."
+    if data.resolution <= 1.05 * limit:
+        start += ", which is as fine as the pixels allow"
+    if not warnings:
+        return start + (". Nothing unusual was found." if not found else ".")
+    return start + f"; {'one point needs' if warnings == 1 else f'{warnings} points need'} attention before this number is used."
+
+
+def methods_paragraph(data: ReportData) -> str:
+    """Plain text for a paper, from what the folder records; a value that is not recorded is left out."""
+    sentences = [_particles_sentence(data), _search_sentence(data), _halves_sentence(data), _resolution_sentence(data), _views_sentence(data)]
+    return " ".join(filter(None, sentences))
+
+
+def _program(record: Record) -> str:
+    if "relion" in record.job.lower():
+        return f"RELION {record.version}".strip()
+    return f"verglas {record.version}".strip()
+
+
+def _particles_sentence(data: ReportData) -> str:
+    rows = data.particles
+    if rows is None:
+        return ""
+    optics = "; ".join(text.partition(": ")[2] for text in rows.optics[:3])
+    group = "" if data.symmetry == "C1" else f" with {data.symmetry} symmetry imposed"
+    where = f" from {rows.micrographs} micrographs" if rows.micrographs > 1 else ""
+    return f"{len(rows):,} particle images{where} ({optics}) were refined{group} in {_program(data.record)}."
+
+
+def _search_sentence(data: ReportData) -> str:
+    first = next((one for one in data.iterations if np.isfinite(one.angular_step_deg)), None)
+    if first is None:
+        return ""
+    last = next(one for one in reversed(data.iterations) if np.isfinite(one.angular_step_deg))
+    settings = dict(data.settings)
+    lowpass, reference = data.record.param("initial_lowpass"), data.record.param("reference").rpartition("/")[2]
+    start = f"Starting from {reference or 'the reference map'}" + (f" low-pass filtered to {lowpass} Å, " if lowpass else ", ")
+    diameter = data.record.param("mask_diameter") or settings.get("mask diameter (Å)", "")
+    mask = f" in a circular mask of {diameter} Å" if diameter else ""
+    return (f"{start}poses were searched by maximum a posteriori likelihood{mask} on HEALPix grids refined from {first.angular_step_deg:g} to "
+            f"{last.angular_step_deg:.2g} degrees over {last.number} iterations.")
+
+
+def _halves_sentence(data: ReportData) -> str:
+    half = data.particles.half if data.particles is not None else np.zeros(0)
+    one, two = int(np.sum(half == 1)), int(np.sum(half == 2))
+    if not one or not two:
+        return ""
+    joined = f", sharing only information below {data.join_resolution:g} Å" if np.isfinite(data.join_resolution) else ""
+    return f"Two halves of {one:,} and {two:,} particles were refined independently{joined}."
+
+
+def _resolution_sentence(data: ReportData) -> str:
+    if not np.isfinite(data.resolution) or data.state == "running":
+        return ""
+    post = data.postprocess
+    if post is None:
+        return f"The resolution was {data.resolution:.2f} Å at a Fourier shell correlation of 0.143 between the unmasked half maps."
+    sharpened = f", and the map was sharpened with a B-factor of {post.b_factor:.0f} Å²" if np.isfinite(post.b_factor) else ""
+    return (f"The resolution was {post.resolution:.2f} Å at a Fourier shell correlation of 0.143 between masked half maps, corrected by "
+            f"phase randomisation{f' beyond {post.randomise_from:.1f} Å' if np.isfinite(post.randomise_from) else ''}{sharpened}.")
+
+
+def _views_sentence(data: ReportData) -> str:
+    cover = data.coverage
+    return f"The evenness of Fourier coverage was {cover.evenness:.2f} (1 = even)." if cover is not None else ""
