@@ -1,7 +1,8 @@
 """Anisotropic magnification and the optical aberrations beyond defocus and Cs, as Zernike polynomials in 1/Å.
 
-RELION's conventions (Zivanov, Nakane & Scheres 2020, IUCrJ 7:253): frequencies are first multiplied by the magnification matrix, the
-odd (antisymmetric) part is a phase of the image, the even (symmetric) part is added to the phase of the CTF.
+RELION's conventions (Zivanov, Nakane & Scheres 2020, IUCrJ 7:253): frequencies are first multiplied by the
+magnification matrix, the odd (antisymmetric) part is a phase of the image, the even (symmetric) part is added to
+the phase of the CTF.
 """
 
 from collections.abc import Callable
@@ -33,14 +34,14 @@ def odd_phase(sx: Tensor, sy: Tensor, group: OpticsGroup) -> Tensor:
 
 
 def even_phase(sx: Tensor, sy: Tensor, group: OpticsGroup) -> Tensor:
-    """chi(s) = sum_i c_i Z_i(M s) over the even Zernikes, to be added to the CTF's gamma; sx, sy (P,) 1/Å -> (P,) rad."""
+    """chi(s) = sum_i c_i Z_i(M s) over the even Zernikes, added to the CTF's gamma; sx, sy (P,) 1/Å -> (P,) rad."""
     return _zernike_sum(sx, sy, group, group.even_zernike, even_index)
 
 
 def odd_coefficients(group: OpticsGroup) -> tuple[float, ...]:
     """The odd coefficients (rad) with the beam tilt b folded in.
 
-    The tilt's phase is -2 pi Cs lambda^2 |s|^2 (b . s); |s|^2 s_x = (Z_{3,1} + 2 Z_{1,1}) / 3, and the same in y with m = -1.
+    The tilt's phase is -2 pi Cs lambda^2 |s|^2 (b . s), and |s|^2 s_x = (Z_{3,1} + 2 Z_{1,1}) / 3; in y, m = -1.
     """
     if group.beam_tilt_mrad == (0.0, 0.0):
         return group.odd_zernike
@@ -65,7 +66,7 @@ def odd_index(i: int) -> tuple[int, int]:
 
 
 def zernike(n: int, m: int, x: Tensor, y: Tensor) -> Tensor:
-    """Z_{n,m} at (x, y) = rho (cos t, sin t), not normalised: R_n^m(rho) cos(m t) for m >= 0, R_n^|m|(rho) sin(|m| t) for m < 0.
+    """Z_{n,m} at (x, y) = rho (cos t, sin t): R_n^m(rho) cos(m t) for m >= 0, R_n^|m|(rho) sin(|m| t) for m < 0.
 
     R_n^m(rho) = sum_k (-1)^k (n-k)! / (k! ((n+m)/2-k)! ((n-m)/2-k)!) rho^(n-2k). Written as a polynomial in rho^2 times
     Re or Im of (x + i y)^|m|, so that it is exact at the origin.
@@ -82,7 +83,9 @@ def zernike(n: int, m: int, x: Tensor, y: Tensor) -> Tensor:
     return radial * (real if m >= 0 else imaginary)
 
 
-def _zernike_sum(sx: Tensor, sy: Tensor, group: OpticsGroup, coefficients: tuple[float, ...], index: ZernikeIndex) -> Tensor:
+def _zernike_sum(
+    sx: Tensor, sy: Tensor, group: OpticsGroup, coefficients: tuple[float, ...], index: ZernikeIndex
+) -> Tensor:
     """sum_i c_i Z_{index(i)}(M s), (P,), skipping coefficients that are 0."""
     total = torch.zeros_like(sx)
     if not any(coefficients):

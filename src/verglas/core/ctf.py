@@ -1,4 +1,4 @@
-"""The contrast transfer function of many particles of one optics group (RELION's conventions; positive at low frequency)."""
+"""The contrast transfer function of many particles of one optics group, positive at low frequency as in RELION."""
 
 from dataclasses import dataclass
 from math import asin, pi
@@ -28,9 +28,10 @@ class CtfOptions:
 def evaluate(sx: Tensor, sy: Tensor, group: OpticsGroup, defocus: Defocus, options: CtfOptions | None = None) -> Tensor:
     """C(s) = -sin(gamma(s)) exp(-B |s|^2 / 4) scale, (N, P) float32, for sx, sy (P,) 1/Å and the N rows of `defocus`.
 
-    gamma = -pi lambda (u cos^2 + v sin^2)(angle) |s|^2 + (pi/2) Cs lambda^3 |s|^4 - asin(Q0) - phase_shift + chi_even(s), where s is
-    multiplied by the group's magnification matrix first (Mindell & Grigorieff 2003; Zivanov et al. 2020). Phase-flipped images get |C|,
-    images corrected for the CTF get 1. gamma is float64 (it reaches thousands of radians); the sine of its remainder is float32.
+    gamma = -pi lambda d(s) |s|^2 + (pi/2) Cs lambda^3 |s|^4 - asin(Q0) - phase_shift + chi_even(s), with the defocus in
+    the direction of s, d = u cos^2(t) + v sin^2(t), t = atan2(sy, sx) - angle; s is multiplied by the group's
+    magnification matrix first (Mindell & Grigorieff 2003; Zivanov et al. 2020). Phase-flipped images get |C|, images
+    corrected for the CTF get 1. gamma is float64 (it reaches thousands of radians), the sine of its remainder float32.
     """
     options = options or CtfOptions()
     n, p = len(defocus.u), sx.shape[0]
@@ -69,7 +70,7 @@ def _gamma_weights(defocus: Defocus) -> np.ndarray:
 
 
 def _oscillation(turns: Tensor, options: CtfOptions) -> Tensor:
-    """sin(2 pi turns), float32, from gamma in turns (n, P) float64; -1 before the first peak if that is to stay intact."""
+    """sin(gamma), float32, from gamma in turns (n, P) float64; -1 before the first peak if that is to stay intact."""
     sine = torch.sin(((turns - torch.round(turns)) * (2.0 * pi)).to(torch.float32))
     return sine.masked_fill_(turns.abs() < 0.25, -1.0) if options.intact_first_peak else sine
 

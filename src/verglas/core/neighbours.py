@@ -1,4 +1,4 @@
-"""Local searches: the orientations of a grid near each particle's prior orientation, with the prior's Gaussian weight."""
+"""Local searches: the orientations of a grid near each particle's prior orientation, with their Gaussian weight."""
 
 from math import cos, pi, sin
 from typing import NamedTuple
@@ -19,8 +19,8 @@ _BLOCK = 2_000_000
 class LocalCandidates(NamedTuple):
     """Candidates of N particles as ragged lists: those of particle n are entries offsets[n] : offsets[n + 1].
 
-    offsets (N + 1,) int64; rotation (K,) int64, rotation numbers of the grid, ascending directions; log_prior (K,) float32,
-    whose exponentials sum to 1 for every particle.
+    offsets (N + 1,) int64; rotation (K,) int64, rotation numbers of the grid, ascending directions; log_prior (K,)
+    float32, whose exponentials sum to 1 for every particle.
     """
 
     offsets: Tensor
@@ -29,10 +29,10 @@ class LocalCandidates(NamedTuple):
 
 
 class _Directions(NamedTuple):
-    """Symmetry mates of D directions: `tree` holds S_s d_j at s * D + j; psi_zero (D,) is Euler psi at the first of `psi_count`."""
+    """Symmetry mates of D directions: `tree` holds S_s d_j at s * D + j; psi_zero (D,) is psi at in-plane angle 0."""
 
     tree: cKDTree
-    count: int
+    directions: int
     psi_zero: np.ndarray
     psi_count: int
     operators: Tensor
@@ -43,7 +43,7 @@ class _Directions(NamedTuple):
 
 
 class _Pairs(NamedTuple):
-    """(particle, direction) pairs sorted by particle, the operator of the nearest mate, and the log of the direction's prior."""
+    """(particle, direction) pairs sorted by particle, the operator of the nearest mate, the direction's log prior."""
 
     particle: np.ndarray
     direction: np.ndarray
@@ -54,16 +54,16 @@ class _Pairs(NamedTuple):
 def near(
     first: Tensor, psi_count: int, centres: Tensor, sigma_direction: float, sigma_psi: float, operators: Tensor
 ) -> LocalCandidates:
-    """Orientations near the prior orientations `centres` (N, 3, 3), of a grid of D directions times psi_count in-plane angles.
+    """Orientations near `centres` (N, 3, 3) in a grid of D directions times psi_count in-plane angles; sigmas in rad.
 
-    first (D, 3, 3): the matrices at in-plane angle 0 (the others are turned by i 2 pi / psi_count); operators (S, 3, 3); sigmas in rad.
-    Direction j is kept where the angle a between it and the nearest symmetry mate of the prior's is at most 3 sigma, with weight
-    exp(-a^2 / (2 sigma_direction^2)); then the in-plane angles whose Euler psi is within 3 sigma_psi of psi of that same mate A S,
-    likewise. Each of the two priors is normalised to 1; where nothing is that near the nearest sample gets all.
-    This is RELION's prior mode, which compares the angles psi, not rotations.
+    first (D, 3, 3): the matrices at in-plane angle 0, turned by i 2 pi / psi_count for the others; operators (S, 3, 3).
+    Direction j is kept where the angle a between it and the nearest symmetry mate of the prior's is
+    at most 3 sigma, with weight exp(-a^2 / (2 sigma_direction^2)); then the in-plane angles whose Euler psi is within 3
+    sigma_psi of psi of that same mate A S, likewise. Each of the two priors is normalised to 1; where nothing is that
+    near the nearest sample gets all. This is RELION's prior mode, which compares the angles psi, not rotations.
     """
     mates = _symmetry_mates(first.to(torch.float64).cpu(), psi_count, operators)
-    cone = 0.5 * (1.0 - cos(min(_WIDTH * sigma_direction, pi))) * mates.count * len(operators)
+    cone = 0.5 * (1.0 - cos(min(_WIDTH * sigma_direction, pi))) * mates.directions * len(operators)
     per_particle = (1.5 * cone + 1.0) * min(2.0 * _WIDTH * sigma_psi / mates.psi_step + 1.0, psi_count)
     block = int(np.clip(_BLOCK / per_particle, 1, 8192))
     counts, found, weights = [], [], []
@@ -75,8 +75,9 @@ def near(
         found.append(rotation)
         weights.append(weight)
     offsets = np.concatenate([np.zeros(1, np.int64), *(np.asarray(c) for c in counts)]).cumsum()
-    rotation, weight = np.concatenate([np.zeros(0, np.int64), *found]), np.concatenate([np.zeros(0, np.float32), *weights])
-    return LocalCandidates(torch.from_numpy(offsets), torch.from_numpy(rotation), torch.from_numpy(weight))
+    rotation = np.concatenate([np.zeros(0, np.int64), *found])
+    log_prior = np.concatenate([np.zeros(0, np.float32), *weights])
+    return LocalCandidates(torch.from_numpy(offsets), torch.from_numpy(rotation), torch.from_numpy(log_prior))
 
 
 def _symmetry_mates(first: Tensor, psi_count: int, operators: Tensor) -> _Directions:
@@ -95,8 +96,8 @@ def _near_directions(mates: _Directions, axes: np.ndarray, sigma: float) -> _Pai
     particle = np.concatenate([found["i"], alone]).astype(np.int64)
     node = np.concatenate([found["j"], node_alone]).astype(np.int64)
     chord = np.concatenate([found["v"], np.zeros_like(chord_alone)])
-    operator, direction = np.divmod(node, mates.count)
-    key = particle * mates.count + direction
+    operator, direction = np.divmod(node, mates.directions)
+    key = particle * mates.directions + direction
     order = np.lexsort((chord, key))
     order = order[np.flatnonzero(np.diff(key[order], prepend=-1))]
     particle, chord = particle[order], chord[order]
@@ -108,7 +109,7 @@ def _near_directions(mates: _Directions, axes: np.ndarray, sigma: float) -> _Pai
 def _with_psi(
     mates: _Directions, centres: Tensor, pairs: _Pairs, sigma: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """In-plane angles within 3 sigma (rad) for each pair: how many (pairs,), rotation numbers (K,) and log priors (K,) float32."""
+    """In-plane angles within 3 sigma (rad) for each pair: counts (pairs,), rotation numbers (K,), log priors (K,)."""
     wanted = _wanted_psi(mates, centres, pairs) / mates.psi_step
     half = _WIDTH * sigma / mates.psi_step + 1e-9
     count = min(int(2.0 * half) + 1, mates.psi_count)
@@ -126,7 +127,8 @@ def _with_psi(
 def _wanted_psi(mates: _Directions, centres: Tensor, pairs: _Pairs) -> np.ndarray:
     """In-plane angle (rad) on the grid, for each pair, at which Euler psi equals that of the prior's mate A S.
 
-    Turning a pose in-plane adds to its psi, so Euler psi at grid angle psi_i is psi_i + psi_zero of its direction, also if perturbed.
+    Turning a pose in-plane adds to its psi, so Euler psi at grid angle psi_i is psi_i + psi_zero of its direction, also
+    if perturbed.
     """
     psi = matrix_to_euler(torch.einsum("nab,sbc->nsac", centres, mates.operators))[..., 2].numpy()
     return psi[pairs.particle, pairs.operator] - mates.psi_zero[pairs.direction]

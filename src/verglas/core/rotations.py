@@ -1,7 +1,7 @@
 """Rotation matrices and Euler angles in RELION's convention (ZYZ, passive).
 
-A pose is a matrix A (3, 3) that maps object coordinates to view coordinates, so row 3 of A is the viewing direction in the
-object frame, and the slice of a transform V seen in that pose is P(x, y) = V(A^T (x, y, 0)).
+A pose is a matrix A (3, 3) that maps object coordinates to view coordinates, so row 3 of A is the viewing direction
+in the object frame, and the slice of a transform V seen in that pose is P(x, y) = V(A^T (x, y, 0)).
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ _DEGENERATE = 16.0 * 1.1920929e-07
 
 
 def euler_to_matrix(angles: Tensor) -> Tensor:
-    """A = Rz(psi) Ry(tilt) Rz(rot), with Rz(t) = [[c, s, 0], [-s, c, 0], [0, 0, 1]] and Ry(t) = [[c, 0, -s], [0, 1, 0], [s, 0, c]].
+    """A = Rz(psi) Ry(tilt) Rz(rot) (..., 3, 3) of angles (..., 3) = (rot, tilt, psi) rad.
 
-    angles (..., 3) = (rot, tilt, psi) rad -> (..., 3, 3). RELION's and Heymann et al. (2005)'s convention;
-    the transpose of scipy's active `Rotation.from_euler("ZYZ", angles)`.
+    Rz(t) = [[c, s, 0], [-s, c, 0], [0, 0, 1]] and Ry(t) = [[c, 0, -s], [0, 1, 0], [s, 0, c]].
+    RELION's convention and Heymann et al. (2005)'s; transposed, scipy's active `Rotation.from_euler("ZYZ", angles)`.
     """
     ca, cb, cg = torch.cos(angles).unbind(-1)
     sa, sb, sg = torch.sin(angles).unbind(-1)
@@ -55,7 +55,7 @@ def direction_to_vector(phi: Tensor, theta: Tensor) -> Tensor:
 
 
 def axis_rotation(axis: Sequence[float] | Tensor, angle: float | Tensor) -> Tensor:
-    """The matrix R (..., 3, 3) that turns column vectors by `angle` (...) rad right-handedly about `axis` (3,) (any length).
+    """The matrix R (..., 3, 3) that turns column vectors by `angle` (...) rad, right-handed about `axis` (3,).
 
     Rodrigues: R = 1 + sin(t) K + (1 - cos(t)) K^2, K the cross-product matrix of the unit axis. float64.
     """
@@ -64,7 +64,8 @@ def axis_rotation(axis: Sequence[float] | Tensor, angle: float | Tensor) -> Tens
     zero = torch.zeros_like(x)
     cross = torch.stack((zero, -z, y, z, zero, -x, -y, x, zero)).reshape(3, 3)
     t = torch.as_tensor(angle, dtype=torch.float64, device=unit.device)[..., None, None]
-    return torch.eye(3, dtype=torch.float64, device=unit.device) + torch.sin(t) * cross + (1 - torch.cos(t)) * (cross @ cross)
+    one = torch.eye(3, dtype=torch.float64, device=unit.device)
+    return one + torch.sin(t) * cross + (1 - torch.cos(t)) * (cross @ cross)
 
 
 def random_rotations(n: int, generator: torch.Generator) -> Tensor:
@@ -82,7 +83,8 @@ def random_rotations(n: int, generator: torch.Generator) -> Tensor:
 def angular_distance(a: Tensor, b: Tensor) -> Tensor:
     """Angle (...) rad in [0, pi] of the rotation between a and b (..., 3, 3).
 
-    sin(t/2) = |a - b| / sqrt(8) (Frobenius) and cos(t/2) = sqrt(1 + tr(a b^T)) / 2, so small angles keep full precision.
+    sin(t/2) = |a - b| / sqrt(8) (Frobenius) and cos(t/2) = sqrt(1 + tr(a b^T)) / 2, so small angles keep full
+    precision.
     """
     sine = torch.linalg.matrix_norm(a - b) / sqrt(8.0)
     cosine = torch.sqrt(torch.clamp(1.0 + (a * b).sum((-2, -1)), min=0.0)) / 2.0

@@ -1,4 +1,4 @@
-"""Grids of orientations: HEALPix directions of one asymmetric unit times in-plane angles, their finer children, their neighbourhoods."""
+"""Grids of orientations: HEALPix directions of one asymmetric unit times in-plane angles; finer and nearby ones."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,12 +10,12 @@ from torch import Tensor
 
 from verglas.core.neighbours import LocalCandidates, near
 from verglas.core.rotations import direction_to_vector, euler_to_matrix
-from verglas.core.sphere import npix, pix2ang_nest
 from verglas.core.sphere import children as child_pixels
+from verglas.core.sphere import npix, pix2ang_nest
 from verglas.core.symmetry import first_of_mates, in_asymmetric_unit, operators, unit_axis
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Grid:
     """D directions times `psi_count` in-plane angles; rotation number = direction number * psi_count + psi number.
 
@@ -50,8 +50,8 @@ class Grid:
 def orientation_grid(order: int, symmetry: str) -> Grid:
     """All orientations at HEALPix `order` for a particle of point group `symmetry`, psi at the same step.
 
-    Directions are the pixel centres in RELION's asymmetric unit, in NEST order; of directions that are mates of each other to within
-    half a pixel's radius (they lie on the unit's border) only the first is kept.
+    Directions are the pixel centres in RELION's asymmetric unit, in NEST order; of directions that are mates of each
+    other to within half a pixel's radius (they lie on the unit's border) only the first is kept.
     """
     pixels = np.arange(npix(order), dtype=np.int64)
     vectors = _pixel_vectors(order, pixels)
@@ -67,7 +67,8 @@ def orientation_grid(order: int, symmetry: str) -> Grid:
 def rotations(grid: Grid, indices: Tensor | None = None, perturbation: float = 0.0) -> Tensor:
     """Matrices A (R, 3, 3) float64 of the given rotation numbers (R,), or of the whole grid.
 
-    perturbation p (in coarse steps): A <- A E(v, v, v), E the Euler matrix and v = p step, as RELION's random perturbation.
+    perturbation p (in coarse steps): A <- A E(v, v, v), E the Euler matrix and v = p step, as RELION's random
+    perturbation.
     """
     if indices is None:
         indices = torch.arange(grid.rotation_count)
@@ -87,7 +88,7 @@ def child_count(grid: Grid, oversampling: int = 1) -> int:
 
 
 def child_ids(grid: Grid, indices: Tensor, oversampling: int = 1) -> Tensor:
-    """Numbers (K, 8^o) int64, unique over all fine orientations of the sphere, of the children of rotation numbers (K,).
+    """Numbers (K, 8^o) int64, unique among all fine orientations, of the children of rotation numbers (K,).
 
     id = child pixel * (psi_count 2^o) + child psi number; children of one parent are direction-major.
     """
@@ -121,10 +122,10 @@ def children(grid: Grid, indices: Tensor, oversampling: int = 1, perturbation: f
 def local_candidates(
     grid: Grid, centres: Tensor, sigma_direction: float, sigma_psi: float, perturbation: float, operators: Tensor
 ) -> LocalCandidates:
-    """Orientations of the perturbed grid within 3 sigma (rad) of each prior orientation `centres` (N, 3, 3), with their log prior.
+    """Orientations of the perturbed grid within 3 sigma (rad) of the prior ones, `centres` (N, 3, 3), and log priors.
 
-    operators (S, 3, 3) are those of the grid's point group; see `neighbours.near`. The perturbed grid is compared with the centres as
-    they are, so that the prior stays on the particle's last orientation.
+    operators (S, 3, 3) are those of the grid's point group; see `neighbours.near`. The perturbed grid is compared with
+    the centres as they are, so that the prior stays on the particle's last orientation.
     """
     first = rotations(grid, torch.arange(grid.direction_count) * grid.psi_count, perturbation)
     return near(first, grid.psi_count, centres, sigma_direction, sigma_psi, operators)
@@ -136,7 +137,7 @@ def directions(grid: Grid, perturbation: float = 0.0) -> Tensor:
 
 
 def next_perturbation(value: float, generator: torch.Generator, factor: float = 0.5) -> float:
-    """The perturbation of the next iteration: value + U(factor/2, factor), wrapped into [-factor, factor). Unit: coarse steps."""
+    """The next iteration's perturbation in coarse steps: value + U(factor/2, factor) wrapped into [-factor, factor)."""
     if factor <= 0.0:
         return 0.0
     drawn = torch.rand((), generator=generator, dtype=torch.float64, device=generator.device).item()

@@ -1,8 +1,9 @@
-"""HEALPix directions in NEST numbering (Gorski et al. 2005, ApJ 622:759): equal-area pixels whose children are 4p .. 4p + 3.
+"""HEALPix directions in NEST numbering (Gorski et al. 2005, ApJ 622:759): the children of pixel p are 4p .. 4p + 3.
 
-The sphere is 12 base faces. A face is the unit square (u, v), u to the north-east and v to the north-west; faces are laid on a plane
-with longitude t = 2 phi / pi (one face diagonal per quarter turn) and height h from +2 at the north pole to -2 at the south pole.
-For |h| <= 1, cos(theta) = 2 h / 3; nearer the poles, with q = 2 - |h|, |cos(theta)| = 1 - q^2 / 3, and meridians converge by q.
+The sphere is 12 base faces. A face is the unit square (u, v), u to the north-east and v to the north-west; faces
+are laid on a plane with longitude t = 2 phi / pi (one face diagonal per quarter turn) and height h from +2 at the
+north pole to -2 at the south pole. For |h| <= 1, cos(theta) = 2 h / 3; nearer the poles, with q = 2 - |h|,
+|cos(theta)| = 1 - q^2 / 3, and meridians converge by q.
 """
 
 import numpy as np
@@ -11,6 +12,10 @@ from numpy.typing import NDArray
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
+_ALTERNATE = 0x5555555555555555
+"""Bits 0, 2, 4, ..."""
+_PACKED = (0x3333333333333333, 0x0F0F0F0F0F0F0F0F, 0x00FF00FF00FF00FF, 0x0000FFFF0000FFFF, 0xFFFFFFFF)
+"""Where those bits stand while they are gathered into groups of 2, 4, 8, 16, 32."""
 _FACE_LONGITUDE = np.array([1, 3, 5, 7, 0, 2, 4, 6, 1, 3, 5, 7]) / 2.0
 _FACE_HEIGHT = np.array([1, 1, 1, 1, 0, 0, 0, 0, -1, -1, -1, -1], dtype=np.float64)
 
@@ -76,15 +81,14 @@ def _cap_position(longitude: FloatArray, theta: FloatArray) -> tuple[FloatArray,
 
 def _every_second_bit(value: IntArray) -> IntArray:
     """Bits 0, 2, 4, ... of `value` packed together."""
-    value = value & 0x5555555555555555
-    for shift, mask in ((1, 0x3333333333333333), (2, 0x0F0F0F0F0F0F0F0F), (4, 0x00FF00FF00FF00FF), (8, 0x0000FFFF0000FFFF)):
+    value = value & _ALTERNATE
+    for shift, mask in zip((1, 2, 4, 8, 16), _PACKED):
         value = (value | (value >> shift)) & mask
-    return (value | (value >> 16)) & 0xFFFFFFFF
+    return value
 
 
 def _spread_bits(value: IntArray) -> IntArray:
     """The inverse of `_every_second_bit`: bit i moves to bit 2 i."""
-    value = (value | (value << 16)) & 0x0000FFFF0000FFFF
-    for shift, mask in ((8, 0x00FF00FF00FF00FF), (4, 0x0F0F0F0F0F0F0F0F), (2, 0x3333333333333333), (1, 0x5555555555555555)):
+    for shift, mask in zip((16, 8, 4, 2, 1), (*_PACKED[-2::-1], _ALTERNATE)):
         value = (value | (value << shift)) & mask
     return value

@@ -1,7 +1,7 @@
 """Point groups of chiral molecules with RELION's axes: operators, asymmetric units, averaging of maps.
 
-An operator R (3, 3) moves object coordinates so that V(R x) = V(x); the poses A and A R are then indistinguishable, and the
-viewing directions d (row 3 of A) and R^T d too. A group is the closure of the rotations of `_GENERATORS`.
+An operator R (3, 3) moves object coordinates so that V(R x) = V(x); the poses A and A R are then indistinguishable,
+and the viewing directions d (row 3 of A) and R^T d too. A group is the closure of the rotations of `_GENERATORS`.
 """
 
 import re
@@ -10,9 +10,11 @@ from math import cos, pi, sin, sqrt
 
 import numpy as np
 import torch
+from scipy.ndimage import map_coordinates, spline_filter
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from verglas.core.resample import resize_map
 from verglas.core.rotations import axis_rotation
 from verglas.errors import InputError
 
@@ -57,7 +59,7 @@ def canonical(symbol: str) -> str:
         return name
     if _MIRRORED.fullmatch(name):
         raise InputError(
-            f"symmetry {symbol!r} has mirror planes or inversion, which no chiral molecule has; known groups are {_UNDERSTOOD}",
+            f"symmetry {symbol!r} has mirrors or inversion, which no chiral molecule has; expected {_UNDERSTOOD}",
             remedy=f"use its rotations only: {_rotation_part(name)}",
         )
     raise InputError(
@@ -79,9 +81,9 @@ def operators(symbol: str) -> Tensor:
 def in_asymmetric_unit(symbol: str, directions: Tensor) -> Tensor:
     """Which unit vectors d (D, 3) lie in the closed asymmetric unit of viewing directions -> (D,) bool.
 
-    The unit is where d is, among its symmetry mates R d, the nearest to a first axis c1, and among the mates under the rotations
-    that keep c1, the nearest to c2. Every orbit meets it once, or more than once on its border only. The axes are chosen
-    such that the unit is RELION's: |rot| <= pi/n for Cn, |rot - pi/2| <= pi/n and tilt <= pi/2 for Dn.
+    The unit is where d is, among its symmetry mates R d, the nearest to a first axis c1, and among the mates under the
+    rotations that keep c1, the nearest to c2. Every orbit meets it once, or more than once on its border only. The axes
+    are chosen such that the unit is RELION's: |rot| <= pi/n for Cn, |rot - pi/2| <= pi/n and tilt <= pi/2 for Dn.
     """
     group = _closure(canonical(symbol)).to(directions)
     keep = torch.ones(directions.shape[0], dtype=torch.bool, device=directions.device)
@@ -101,10 +103,12 @@ def unit_axis(symbol: str) -> Tensor:
 
 
 def first_of_mates(directions: Tensor, group: Tensor, angle: float) -> Tensor:
-    """(D,) bool: False for unit vectors (D, 3) within `angle` (rad) of a symmetry mate of an earlier one that is kept itself."""
+    """(D,) bool: False for unit vectors (D, 3) within `angle` rad of a symmetry mate of an earlier one that is kept."""
     keep = np.ones(len(directions), dtype=bool)
     tree, reach = cKDTree(directions.numpy()), 2.0 * np.sin(min(angle, pi) / 2.0)
-    close = [tree.sparse_distance_matrix(cKDTree((directions @ g).numpy()), reach, output_type="ndarray") for g in group[1:]]
+    close = [
+        tree.sparse_distance_matrix(cKDTree((directions @ g).numpy()), reach, output_type="ndarray") for g in group[1:]
+    ]
     pairs = sorted({(int(i), int(j)) for found in close for i, j in zip(found["i"], found["j"]) if i < j})
     for i, j in pairs:
         if keep[i]:
@@ -121,6 +125,67 @@ def _unit_axes(name: str) -> tuple[Axis, ...]:
     return _UNIT_AXES[name]
 
 
+def symmetrise_map(data: Tensor, operators: Tensor) -> Tensor:
+    """The average (1/S) sum_s V(R_s x) of a map (B, B, B) [z, y, x] about voxel B // 2, over a group R (S, 3, 3).
+
+    Rotations that map voxels onto voxels are exact (periodic at the faces of an even box); for the rest, cubic splines
+    on the map upsampled twice by Fourier padding (errors below 2e-3 of the signal in shells up to 3/4 of Nyquist), and
+    0 outside the box.
+    """
+    group = operators.to("cpu", torch.float64).numpy()
+    exact = group[np.abs(group - np.round(group)).max((1, 2)) < 1e-6].round()
+    volume = data.to("cpu", torch.float32)
+    total = np.zeros(volume.shape, dtype=np.float64)
+    turns = _coset_representatives(group, exact)
+    coefficients = _spline_coefficients(volume) if len(turns) > 1 else None
+    for turn in turns:
+        total += volume.numpy() if coefficients is None or turn is turns[0] else _turned(coefficients, turn)
+    average = sum(_turned_exactly(total, turn) for turn in exact) / len(group)
+    return torch.as_tensor(average).to(data)
+
+
+def _coset_representatives(group: np.ndarray, subgroup: np.ndarray) -> list[np.ndarray]:
+    """Rotations c, the identity first, such that the products c l with l in `subgroup` are the group, each once."""
+    chosen: list[np.ndarray] = []
+    for operator in group:
+        known = any(np.abs(c.T @ operator - l).max() < 1e-6 for c in chosen for l in subgroup)
+        if not known:
+            chosen.append(operator)
+    return chosen
+
+
+def _spline_coefficients(volume: Tensor) -> np.ndarray:
+    """Cubic B-spline coefficients (2B, 2B, 2B) float32 of the map (B, B, B) on half the pixel, periodic."""
+    fine = resize_map(volume, 2 * volume.shape[0]).numpy()
+    return spline_filter(fine, order=3, output=np.float32, mode="grid-wrap")
+
+
+def _turned(coefficients: np.ndarray, operator: np.ndarray) -> np.ndarray:
+    """V(R x) on the voxels x (B, B, B) of the coarse map, one z plane at a time; 0 where R x is outside the box."""
+    box = len(coefficients) // 2
+    at = np.arange(box) - box // 2
+    y, x = np.meshgrid(at, at, indexing="ij")
+    out = np.empty((box, box * box), dtype=np.float32)
+    for plane, z in enumerate(at):
+        points = operator @ np.stack((x, y, np.full_like(x, z))).reshape(3, -1)
+        where = (2.0 * points + box)[::-1]
+        out[plane] = map_coordinates(coefficients, where, order=3, prefilter=False, mode="grid-wrap")
+        out[plane, np.abs(points).max(0) > box / 2] = 0.0
+    return out.reshape(box, box, box)
+
+
+def _turned_exactly(volume: np.ndarray, operator: np.ndarray) -> np.ndarray:
+    """V(R x) for a signed permutation R, by indexing (B, B, B) periodically."""
+    box = len(volume)
+    index = []
+    for row in operator[::-1]:
+        column = int(np.abs(row).argmax())
+        shape = [1, 1, 1]
+        shape[2 - column] = box
+        index.append(((box // 2 + row[column] * (np.arange(box) - box // 2)) % box).astype(np.int64).reshape(shape))
+    return volume[index[0], index[1], index[2]]
+
+
 @lru_cache(maxsize=32)
 def _closure(name: str) -> Tensor:
     """Products of the generators until nothing new appears, (S, 3, 3) float64."""
@@ -132,16 +197,18 @@ def _closure(name: str) -> Tensor:
     for axis, order in generators:
         turns = torch.arange(order, dtype=torch.float64) * (2.0 * pi / order)
         group = _distinct(torch.einsum("aij,bjk->abik", group, axis_rotation(axis, turns)).reshape(-1, 3, 3))
-    while True:
-        larger = _distinct(torch.einsum("aij,bjk->abik", group, group).reshape(-1, 3, 3)) if name[0] not in "CD" else group
+    while name in _GENERATORS:
+        larger = _distinct(torch.einsum("aij,bjk->abik", group, group).reshape(-1, 3, 3))
         if len(larger) == len(group):
-            return group
+            break
         group = larger
+    return group
 
 
 def _distinct(matrices: Tensor) -> Tensor:
     """The matrices (M, 3, 3) without repetitions (to 1e-6), in order of first appearance, made exactly orthonormal."""
-    same = torch.cdist(matrices.reshape(-1, 9), matrices.reshape(-1, 9), compute_mode="donot_use_mm_for_euclid_dist") < 1e-6
+    flat = matrices.reshape(-1, 9)
+    same = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist") < 1e-6
     first = same.to(torch.uint8).argmax(1) == torch.arange(len(matrices))
     u, _, vh = torch.linalg.svd(matrices[first])
     return u @ vh
