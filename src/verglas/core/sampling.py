@@ -92,7 +92,7 @@ def child_ids(grid: Grid, indices: Tensor, oversampling: int = 1) -> Tensor:
 
     id = child pixel * (psi_count 2^o) + child psi number; children of one parent are direction-major.
     """
-    parents = indices_to_ids(grid, indices).numpy()
+    parents = indices_to_ids(grid, indices.cpu()).numpy()
     pixel, psi = np.divmod(parents, grid.psi_count)
     pixel = child_pixels(pixel, oversampling)
     psi = psi[:, None] * 2**oversampling + np.arange(2**oversampling)
@@ -107,7 +107,7 @@ def child_rotations(grid: Grid, ids: Tensor, oversampling: int = 1, perturbation
     The perturbation is that of the coarse grid, so that both passes use the same one.
     """
     fine = grid.psi_count * 2**oversampling
-    pixel, number = np.divmod(ids.reshape(-1).numpy(), fine)
+    pixel, number = np.divmod(ids.reshape(-1).cpu().numpy(), fine)
     phi, theta = pix2ang_nest(grid.order + oversampling, pixel)
     psi = ((number + 0.5) / 2**oversampling - 0.5) * grid.psi_step
     matrices = euler_to_matrix(torch.from_numpy(np.stack((phi, theta, psi), axis=1)))
