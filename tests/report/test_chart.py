@@ -26,7 +26,11 @@ def test_log_axis_places_the_geometric_mean_in_the_middle() -> None:
 def test_linear_ticks_are_round_inside_and_not_crowded(low: float, high: float) -> None:
     axis = axes.linear("x", low, high)
     values = np.array([value for value, _ in axis.ticks])
-    assert 3 <= len(values) <= 11 and np.all(values >= axis.low - 1e-12) and np.all(values <= axis.high * (1 + 1e-9) + 1e-12)
+    assert (
+        3 <= len(values) <= 11
+        and np.all(values >= axis.low - 1e-12)
+        and np.all(values <= axis.high * (1 + 1e-9) + 1e-12)
+    )
     assert not any(text == "\N{MINUS SIGN}0" for _, text in axis.ticks)
 
 
@@ -40,9 +44,13 @@ def test_resolution_axis_is_linear_in_frequency() -> None:
 
 def test_gaps_are_left_out_and_text_is_escaped() -> None:
     axis = axes.linear("<b>", 0.0, 1.0)
-    marks = [Line(np.array([0.0, 0.5, 1.0]), np.array([0.0, np.nan, 1.0]), dots=True, label='<i>&"'), Level(0.5, "<u>"),
-             Upright(0.5, "<s>"), Bars(np.array([0.1]), np.array([0.2]), np.array([0.0]), np.array([0.5]), label="<q>"),
-             Line(np.array([np.nan]), np.array([1.0]))]
+    marks = [
+        Line(np.array([0.0, 0.5, 1.0]), np.array([0.0, np.nan, 1.0]), dots=True, label='<i>&"'),
+        Level(0.5, "<u>"),
+        Upright(0.5, "<s>"),
+        Bars(np.array([0.1]), np.array([0.2]), np.array([0.0]), np.array([0.5]), label="<q>"),
+        Line(np.array([np.nan]), np.array([1.0])),
+    ]
     text = chart(marks, axis, axis, '"><script>')
     assert "nan" not in text and text.count("<circle") == 2
     assert not re.search(r"<(b|i|u|s|q|script)>", text)

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from verglas.report.directions import binned, density, fourier_coverage, half_sphere, point_group, viewing_directions, with_mates
+from verglas.report.directions import (
+    binned,
+    density,
+    fourier_coverage,
+    half_sphere,
+    point_group,
+    viewing_directions,
+    with_mates,
+)
 from verglas.report.plots_views import auxiliary, mollweide_points
 
 GROUPS = ["C1", "C3", "D2", "D7", "T", "O", "I1", "I2", "I3", "I4", "I"]
@@ -52,7 +60,7 @@ def test_even_views_have_density_one_and_full_coverage() -> None:
 def test_side_views_alone_still_fill_fourier_space_and_top_views_do_not() -> None:
     rng = np.random.default_rng(3)
     top = np.stack([rng.uniform(-3, 3, 2000), np.abs(rng.normal(0, 0.05, 2000)), np.zeros(2000)], axis=1)
-    side = top + [0, np.pi / 2, 0]
+    side = top + np.array([0, np.pi / 2, 0])
     assert fourier_coverage(top, "C1").evenness < 0.2
     assert fourier_coverage(top, "C1").empty > 0.5
     assert fourier_coverage(side, "C1").empty == 0

@@ -10,7 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from report_folders import BOX, HOSTILE, PIXEL, SHELLS, events, fsc, job_record, model_tables, particle_tables, write_job
+from report_folders import (
+    BOX,
+    HOSTILE,
+    PIXEL,
+    SHELLS,
+    events,
+    fsc,
+    job_record,
+    model_tables,
+    particle_tables,
+    write_job,
+)
 
 from verglas.errors import InputError
 from verglas.io.mrc import write_map
@@ -83,7 +94,16 @@ def test_relion_folder(tmp_path: Path) -> None:
     self_contained(text, page)
     assert not page.refreshes
     words = " ".join(page.text)
-    for expected in ("7.08 Å", "7.31 Å", "1,400", "D2", "phases randomised", "run_half1_class001_unfil.mrc", "times are unknown", "RELION 5.0.1"):
+    for expected in (
+        "7.08 Å",
+        "7.31 Å",
+        "1,400",
+        "D2",
+        "phases randomised",
+        "run_half1_class001_unfil.mrc",
+        "times are unknown",
+        "RELION 5.0.1",
+    ):
         assert expected in words, expected
 
 
@@ -99,10 +119,15 @@ def test_numbers_of_the_relion_folder() -> None:
     assert [finding.level for finding in findings(data)] == ["note"]
 
 
-@pytest.mark.parametrize(("marker", "word", "refreshes"), [
-    ("", "running, iteration 3", True), ("RELION_JOB_EXIT_SUCCESS", "finished", False), ("RELION_JOB_EXIT_FAILURE", "failed", False),
-    ("RELION_JOB_EXIT_ABORTED", "stopped", False),
-])
+@pytest.mark.parametrize(
+    ("marker", "word", "refreshes"),
+    [
+        ("", "running, iteration 3", True),
+        ("RELION_JOB_EXIT_SUCCESS", "finished", False),
+        ("RELION_JOB_EXIT_FAILURE", "failed", False),
+        ("RELION_JOB_EXIT_ABORTED", "stopped", False),
+    ],
+)
 def test_states(tmp_path: Path, marker: str, word: str, refreshes: bool) -> None:
     text, page = rendered(write_job(tmp_path / "job", final=marker != "", marker=marker))
     self_contained(text, page)
@@ -139,30 +164,61 @@ def test_hostile_text_is_escaped_everywhere(tmp_path: Path) -> None:
 def test_every_section_is_there_for_a_full_folder(tmp_path: Path) -> None:
     _, page = rendered(write_job(tmp_path / "job", marker="RELION_JOB_EXIT_SUCCESS"))
     titles = set(page.text)
-    for title in ("Agreement of the two halves", "Resolution by iteration", "Guinier plot", "Central slices and projections", "Angles", "Offsets",
-                  "Sharpness of the posterior", "Poses per particle", "Angular distribution", "Coverage of Fourier space", "Certainty of the poses",
-                  "Defocus", "Intensity scale by group", "Seconds per iteration", "For the methods section of a paper", "Command", "Parameters",
-                  "Input files", "Machine"):
+    for title in (
+        "Agreement of the two halves",
+        "Resolution by iteration",
+        "Guinier plot",
+        "Central slices and projections",
+        "Angles",
+        "Offsets",
+        "Sharpness of the posterior",
+        "Poses per particle",
+        "Angular distribution",
+        "Coverage of Fourier space",
+        "Certainty of the poses",
+        "Defocus",
+        "Intensity scale by group",
+        "Seconds per iteration",
+        "For the methods section of a paper",
+        "Command",
+        "Parameters",
+        "Input files",
+        "Machine",
+    ):
         assert title in titles, title
 
 
-@pytest.mark.parametrize("gone", ["job.json", "events.jsonl", "run_data.star", "run_model.star", "*.mrc", "*_data.star", "*_model.star", "*"])
+@pytest.mark.parametrize(
+    "gone", ["job.json", "events.jsonl", "run_data.star", "run_model.star", "*.mrc", "*_data.star", "*_model.star", "*"]
+)
 def test_missing_pieces_become_sentences(tmp_path: Path, gone: str) -> None:
     folder = write_job(tmp_path / "job", marker="RELION_JOB_EXIT_SUCCESS")
     for path in folder.glob(gone):
         path.unlink()
     text, page = rendered(folder)
     self_contained(text, page)
-    expected = {"job.json": "There is no job.json", "events.jsonl": "There is no event log", "*.mrc": "No map has been written yet",
-                "*_data.star": "No particle table", "*_model.star": "No half maps have been compared"}.get(gone, "")
+    expected = {
+        "job.json": "There is no job.json",
+        "events.jsonl": "There is no event log",
+        "*.mrc": "No map has been written yet",
+        "*_data.star": "No particle table",
+        "*_model.star": "No half maps have been compared",
+    }.get(gone, "")
     assert expected in " ".join(page.text)
 
 
-@pytest.mark.parametrize(("name", "content"), [
-    ("run_model.star", "data_model_general\n\nloop_\n_rlnA\n1 2 3\n"), ("run_data.star", "data_particles\n\nloop_\n_rlnImageName #1\n"),
-    ("run_class001.mrc", "short"), ("events.jsonl", '{"event": "iteration", "iteration": 1, "fsc": [1'), ("job.json", "[1, 2"),
-    ("job.json", '{"params": 3, "inputs": {"a": 1}, "hardware": [], "started": 5}'), ("postprocess.star", "data_general\n"),
-])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("run_model.star", "data_model_general\n\nloop_\n_rlnA\n1 2 3\n"),
+        ("run_data.star", "data_particles\n\nloop_\n_rlnImageName #1\n"),
+        ("run_class001.mrc", "short"),
+        ("events.jsonl", '{"event": "iteration", "iteration": 1, "fsc": [1'),
+        ("job.json", "[1, 2"),
+        ("job.json", '{"params": 3, "inputs": {"a": 1}, "hardware": [], "started": 5}'),
+        ("postprocess.star", "data_general\n"),
+    ],
+)
 def test_broken_files_do_not_stop_the_report(tmp_path: Path, name: str, content: str) -> None:
     folder = write_job(tmp_path / "job", marker="RELION_JOB_EXIT_SUCCESS")
     (folder / name).write_text(content)
@@ -211,7 +267,10 @@ def warned(folder: Path, **changes: object) -> str:
     """Titles of the findings of a full folder with a changed final model or particle table."""
     write_job(folder, marker="RELION_JOB_EXIT_SUCCESS")
     if "curve" in changes or "scales" in changes:
-        write_star(folder / "run_model.star", model_tables(5, changes.get("curve", fsc(5.0)), changes.get("scales", (1.0, 1.0))))  # type: ignore[arg-type]
+        write_star(
+            folder / "run_model.star",
+            model_tables(5, changes.get("curve", fsc(5.0)), changes.get("scales", (1.0, 1.0))),
+        )  # type: ignore[arg-type]
     if "particles" in changes:
         write_star(folder / "run_data.star", changes["particles"])  # type: ignore[arg-type]
     return " | ".join(finding.title for finding in findings(load_report(folder)))
@@ -221,7 +280,9 @@ def test_findings_name_their_cause(tmp_path: Path) -> None:
     assert "never falls" in warned(tmp_path / "a", curve=np.full(SHELLS, 0.9))
     assert "FSC is noise" in warned(tmp_path / "b", curve=np.array([1.0, 1, 0.05, -0.02, 0.04, 0, -0.03, 0.02, 0]))
     assert "extreme intensity scale" in warned(tmp_path / "c", scales=(1.0, 0.1))
-    assert "1 particles occur more than once, 1 of them in both halves" in warned(tmp_path / "d", particles=particle_tables(duplicate=True))
+    assert "1 particles occur more than once, 1 of them in both halves" in warned(
+        tmp_path / "d", particles=particle_tables(duplicate=True)
+    )
     table = particle_tables()
     table["particles"].columns["rlnAngleTilt"][:] = 3.0
     assert "Views are uneven" in warned(tmp_path / "e", particles=table)
@@ -249,7 +310,26 @@ def test_a_256_pixel_job_is_small_and_quick(tmp_path: Path) -> None:
 
 def test_torch_is_not_loaded(tmp_path: Path) -> None:
     folder = write_job(tmp_path / "job")
-    code = ("import sys; from pathlib import Path; from verglas.report.build import build_report; import verglas.report.live; "
-            f"build_report(Path({str(folder)!r})); print('torch' in sys.modules, 'numba' in sys.modules)")
+    code = (
+        "import sys; from pathlib import Path; from verglas.report.build import build_report; import "
+        "verglas.report.live; "
+        f"build_report(Path({str(folder)!r})); print('torch' in sys.modules, 'numba' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_a_postprocess_folder_alone(tmp_path: Path) -> None:
+    source = shared_data("bgal-relion5-refine")
+    for name in ("postprocess.star", "postprocess.mrc"):
+        (tmp_path / name).write_bytes((source / name).read_bytes())
+    text, page = rendered(tmp_path)
+    self_contained(text, page)
+    words = " ".join(page.text)
+    assert "7.08 Å" in words and "FSC after masking" in words and "-306 Å²" in words and "No particle table" in words
+
+
+def test_an_empty_folder_says_so(tmp_path: Path) -> None:
+    text, page = rendered(tmp_path)
+    self_contained(text, page)
+    assert "This folder holds no resolution estimate." in page.text and "No map has been written yet." in page.text

@@ -4,7 +4,33 @@ import numpy as np
 
 from verglas.report.chart import Axis
 
-NICE_RESOLUTIONS = (100, 50, 30, 20, 15, 12, 10, 8, 7, 6, 5, 4, 3.5, 3, 2.5, 2.2, 2, 1.8, 1.6, 1.4, 1.2, 1.0, 0.8, 0.6, 0.5)
+NICE_RESOLUTIONS = (
+    100,
+    50,
+    30,
+    20,
+    15,
+    12,
+    10,
+    8,
+    7,
+    6,
+    5,
+    4,
+    3.5,
+    3,
+    2.5,
+    2.2,
+    2,
+    1.8,
+    1.6,
+    1.4,
+    1.2,
+    1.0,
+    0.8,
+    0.6,
+    0.5,
+)
 
 
 def linear(label: str, low: float, high: float, count: int = 6) -> Axis:

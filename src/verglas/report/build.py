@@ -12,8 +12,8 @@ REPORT = "report.html"
 def build_report(job_dir: Path, out: Path | None = None, state: State | None = None) -> Path:
     """Write the report of a job folder (default: job_dir/report.html), atomically; returns where it is.
 
-    The state is read from the exit markers unless `state` says it: a job that writes its last report just before its marker
-    passes "finished", so that the page stops reloading itself.
+    The state is read from the exit markers unless `state` says it: a job that writes its last report just before its
+    marker passes "finished", so that the page stops reloading itself.
     """
     from verglas.report.load import load_report
     from verglas.report.page import page

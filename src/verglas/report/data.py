@@ -1,4 +1,4 @@
-"""What a report shows, as frozen data read from one job folder. Lengths in Å; angles of the tables in degrees where named."""
+"""What a report shows, as frozen data read from one job folder. Lengths in Å, angles in radians or as named."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -117,7 +117,10 @@ class ParticleColumns:
 
 @dataclass(frozen=True)
 class MapViews:
-    """Three central slices and three projections of one map, (B, B) float32 each, in the order z, y, x of the viewing axis."""
+    """Central slices and projections of one map, three each, (B, B) float32, seen along z, y, x.
+
+    surfaces: shaded RGBA pictures seen along the same axes, surface_width Å wide; only of the first map.
+    """
 
     name: str
     title: str
@@ -125,6 +128,8 @@ class MapViews:
     pixel_size: float
     slices: tuple[np.ndarray, ...]
     projections: tuple[np.ndarray, ...]
+    surfaces: tuple[np.ndarray, ...] = ()
+    surface_width: float = NAN
 
 
 @dataclass(frozen=True)
@@ -177,7 +182,7 @@ class ReportData:
 
     @property
     def resolution(self) -> float:
-        """The headline resolution in Å: masked and corrected when post-processed, else of the newest model or iteration."""
+        """The headline in Å: masked and corrected when post-processed, else of the newest model or iteration."""
         if self.postprocess is not None and np.isfinite(self.postprocess.resolution):
             return self.postprocess.resolution
         if self.model is not None and (self.model.final or not self.iterations):

@@ -1,4 +1,4 @@
-"""Viewing directions: point-group copies, binning on the sphere, evenness of Fourier coverage (numpy only, no torch)."""
+"""Viewing directions: point-group copies, binning on the sphere, evenness of Fourier coverage (no torch)."""
 
 from math import cos, pi, sin, sqrt
 
@@ -65,13 +65,18 @@ def with_mates(directions: np.ndarray, group: np.ndarray) -> np.ndarray:
 
 
 def binned(directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Centres (M, 3) and shares (M,) (sum 1) of the occupied bins: rows of equal height in tilt, as many columns as fit each."""
+    """Centres (M, 3) and shares (M,), of sum 1, of the occupied bins.
+
+    Rows have equal height in tilt and as many columns as fit.
+    """
     tilts = (np.arange(ROWS) + 0.5) * pi / ROWS
     columns = np.maximum(3, np.rint(2 * ROWS * np.sin(tilts))).astype(int)
     start = np.concatenate([[0], np.cumsum(columns)])
     row = np.minimum((np.arccos(np.clip(directions[:, 2], -1, 1)) / pi * ROWS).astype(int), ROWS - 1)
     turn = np.arctan2(directions[:, 1], directions[:, 0]) / (2 * pi) % 1.0
-    count = np.bincount(start[row] + np.minimum((turn * columns[row]).astype(int), columns[row] - 1), minlength=start[-1])
+    count = np.bincount(
+        start[row] + np.minimum((turn * columns[row]).astype(int), columns[row] - 1), minlength=start[-1]
+    )
     full = np.flatnonzero(count)
     row = np.searchsorted(start, full, side="right") - 1
     phi = (full - start[row] + 0.5) / columns[row] * 2 * pi
@@ -81,7 +86,10 @@ def binned(directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def density(points: np.ndarray, centres: np.ndarray, shares: np.ndarray, width: float) -> np.ndarray:
-    """Smoothed density at unit vectors (P, 3), relative to an even one: sum_b h_b k (q . n_b), k von Mises-Fisher, 1/width² = kappa."""
+    """Smoothed density at unit vectors q (P, 3), relative to an even one.
+
+    4 pi sum_b h_b k(q . n_b) with the von Mises-Fisher kernel k of concentration 1 / width², width in radians.
+    """
     kappa = np.float32(1 / width**2)
     near = points.astype(np.float32) @ (kappa * centres.T).astype(np.float32)
     near -= kappa

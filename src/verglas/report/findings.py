@@ -28,13 +28,24 @@ def findings(data: ReportData) -> tuple[Finding, ...]:
 
 def _outcome(data: ReportData) -> Iterator[Finding]:
     if data.state in ("failed", "aborted", "killed"):
-        words = {"failed": "The job ended with an error", "aborted": "The job was stopped before its end",
-                 "killed": "The job's process is gone and left no exit marker"}
-        yield Finding("warning", words[data.state], "The numbers are those of the last iteration that was written. run.err says why; "
-                      "verglas refine3d --continue goes on from there.")
+        words = {
+            "failed": "The job ended with an error",
+            "aborted": "The job was stopped before its end",
+            "killed": "The job's process is gone and left no exit marker",
+        }
+        yield Finding(
+            "warning",
+            words[data.state],
+            "The numbers are those of the last iteration that was written. run.err says why; "
+            "verglas refine3d --continue goes on from there.",
+        )
     if data.state == "finished" and data.converged is False:
-        yield Finding("warning", "The refinement ended before it converged",
-                      "It reached its number of iterations while poses or resolution still improved. Continue it with more iterations.")
+        yield Finding(
+            "warning",
+            "The refinement ended before it converged",
+            "It reached its number of iterations while poses or resolution still improved. Continue it with "
+            "more iterations.",
+        )
 
 
 def _never_falls(data: ReportData) -> Iterator[Finding]:
@@ -42,19 +53,26 @@ def _never_falls(data: ReportData) -> Iterator[Finding]:
     if model is None or model.fsc.size < 8:
         return
     tail = model.fsc[-4:]
-    shown = model.fsc[model.fsc.size // 2:]
+    shown = model.fsc[model.fsc.size // 2 :]
     if shown.min() > GOLD and tail.mean() > 0.3:
-        yield Finding("warning", f"The FSC never falls below 0.143 (it is {tail.mean():.2f} at the last shells)",
-                      "Either the pixels are too coarse for these data, or the two halves are not independent: duplicated particles in both "
-                      "halves, or one mask multiplied into both maps. Look for duplicates, then extract with smaller pixels.")
+        yield Finding(
+            "warning",
+            f"The FSC never falls below 0.143 (it is {tail.mean():.2f} at the last shells)",
+            "Either the pixels are too coarse for these data, or the two halves are not independent: "
+            "duplicated particles in both "
+            "halves, or one mask multiplied into both maps. Look for duplicates, then extract with smaller pixels.",
+        )
 
 
 def _at_nyquist(data: ReportData) -> Iterator[Finding]:
     model = data.model
     if model is None or not np.isfinite(data.resolution) or data.resolution > 1.05 * model.nyquist:
         return
-    yield Finding("note", f"The resolution is limited by the pixel size (Nyquist {model.nyquist:.2f} Å)",
-                  "The data may hold more. Extract the particles again with less binning and refine once more.")
+    yield Finding(
+        "note",
+        f"The resolution is limited by the pixel size (Nyquist {model.nyquist:.2f} Å)",
+        "The data may hold more. Extract the particles again with less binning and refine once more.",
+    )
 
 
 def _noise(data: ReportData) -> Iterator[Finding]:
@@ -66,9 +84,13 @@ def _noise(data: ReportData) -> Iterator[Finding]:
     start = 1.0 / data.join_resolution if np.isfinite(data.join_resolution) and data.join_resolution > 0 else s[2]
     beyond = model.fsc[(s > start * 1.05)]
     if beyond.size >= 3 and float(np.max(np.convolve(beyond, np.ones(3) / 3, "valid"))) < 0.2:
-        yield Finding("warning", f"Beyond {1 / start:.0f} Å the two halves do not agree: their FSC is noise",
-                      "There is no structure in this map that the data confirm. Suspect wrong particles, inverted contrast, wrong CTF values "
-                      "or a wrong pixel size before anything else.")
+        yield Finding(
+            "warning",
+            f"Beyond {1 / start:.0f} Å the two halves do not agree: their FSC is noise",
+            "There is no structure in this map that the data confirm. Suspect wrong particles, inverted "
+            "contrast, wrong CTF values "
+            "or a wrong pixel size before anything else.",
+        )
 
 
 def _rises_again(data: ReportData) -> Iterator[Finding]:
@@ -76,11 +98,15 @@ def _rises_again(data: ReportData) -> Iterator[Finding]:
     if model is None or model.fsc.size < 12:
         return
     below = np.flatnonzero(model.fsc < GOLD)
-    if below.size and model.fsc[below[0]:].max() > 0.3:
-        at = below[0] + int(np.argmax(model.fsc[below[0]:]))
-        yield Finding("warning", f"The FSC falls below 0.143 and rises again to {model.fsc[at]:.2f} at {model.box * model.pixel_size / at:.1f} Å",
-                      "Noise that both halves share does this: duplicates, a sharp mask, hot pixels or interpolation. "
-                      "The true resolution is where it first crosses.")
+    if below.size and model.fsc[below[0] :].max() > 0.3:
+        at = below[0] + int(np.argmax(model.fsc[below[0] :]))
+        yield Finding(
+            "warning",
+            f"The FSC falls below 0.143 and rises again to {model.fsc[at]:.2f} at "
+            f"{model.box * model.pixel_size / at:.1f} Å",
+            "Noise that both halves share does this: duplicates, a sharp mask, hot pixels or interpolation. "
+            "The true resolution is where it first crosses.",
+        )
 
 
 def _preferred_views(data: ReportData) -> Iterator[Finding]:
@@ -88,17 +114,24 @@ def _preferred_views(data: ReportData) -> Iterator[Finding]:
     if cover is None or cover.evenness >= 0.8:
         return
     level: Literal["warning", "note"] = "warning" if cover.evenness < 0.5 or cover.empty > 0.05 else "note"
-    yield Finding(level, f"Views are uneven: coverage of Fourier space is {cover.evenness:.2f} (1 = even)",
-                  f"{100 * cover.empty:.0f} % of all directions get less than a tenth of the average signal, so the resolution differs with "
-                  "direction and densities look stretched. Collect with tilt, or thin out the crowded views.")
+    yield Finding(
+        level,
+        f"Views are uneven: coverage of Fourier space is {cover.evenness:.2f} (1 = even)",
+        f"{100 * cover.empty:.0f} % of all directions get less than a tenth of the average signal, so the "
+        "resolution differs with "
+        "direction and densities look stretched. Collect with tilt, or thin out the crowded views.",
+    )
 
 
 def _flat_posterior(data: ReportData) -> Iterator[Finding]:
     pmax = _mean_pmax(data)
     if pmax < 0.1:
-        yield Finding("warning", f"Poses are uncertain: the best pose of a particle has only {100 * pmax:.0f} % probability on average",
-                      "The posterior is nearly flat: small or very noisy particles, many junk images, or an early iteration. "
-                      "Classify first, or check mask diameter and CTF.")
+        yield Finding(
+            "warning",
+            f"Poses are uncertain: the best pose of a particle has only {100 * pmax:.0f} % probability on average",
+            "The posterior is nearly flat: small or very noisy particles, many junk images, or an early iteration. "
+            "Classify first, or check mask diameter and CTF.",
+        )
 
 
 def _mean_pmax(data: ReportData) -> float:
@@ -115,8 +148,12 @@ def _group_scales(data: ReportData) -> Iterator[Finding]:
     if odd.size:
         worst = odd[np.argmax(np.abs(np.log(np.maximum(scales[odd], 1e-3))))]
         name = data.model.group_names[worst] if worst < len(data.model.group_names) else str(worst + 1)
-        yield Finding("warning", f"{odd.size} of {scales.size} groups have an extreme intensity scale (worst: {name}, {scales[worst]:.2f})",
-                      "Their images do not match the map: thick ice, wrong defocus, contamination or inverted contrast. Look at those micrographs.")
+        yield Finding(
+            "warning",
+            f"{odd.size} of {scales.size} groups have an extreme intensity scale (worst: {name}, {scales[worst]:.2f})",
+            "Their images do not match the map: thick ice, wrong defocus, contamination or inverted contrast. "
+            "Look at those micrographs.",
+        )
 
 
 def _norms(data: ReportData) -> Iterator[Finding]:
@@ -126,8 +163,12 @@ def _norms(data: ReportData) -> Iterator[Finding]:
     ratio = norm / np.median(norm)
     share = float(np.mean((ratio > 2.0) | (ratio < 0.5)))
     if share > 0.02:
-        yield Finding("warning", f"{100 * share:.0f} % of the particles have more than twice or less than half the usual noise",
-                      "Usually carbon edges, ice or overlapping particles. Remove them by their rlnNormCorrection and refine again.")
+        yield Finding(
+            "warning",
+            f"{100 * share:.0f} % of the particles have more than twice or less than half the usual noise",
+            "Usually carbon edges, ice or overlapping particles. Remove them by their rlnNormCorrection and "
+            "refine again.",
+        )
 
 
 def _duplicates(data: ReportData) -> Iterator[Finding]:
@@ -135,16 +176,25 @@ def _duplicates(data: ReportData) -> Iterator[Finding]:
     if rows is None or not rows.duplicates:
         return
     across = rows.duplicates_across_halves
-    yield Finding("warning", f"{rows.duplicates} particles occur more than once" + (f", {across} of them in both halves" if across else ""),
-                  "Images shared by the halves make the FSC too good; copies in one half count noise as signal. Remove the duplicates."
-                  if across else "Copies count their noise as signal. Remove the duplicates.")
+    yield Finding(
+        "warning",
+        f"{rows.duplicates} particles occur more than once" + (f", {across} of them in both halves" if across else ""),
+        "Images shared by the halves make the FSC too good; copies in one half count noise as signal. Remove "
+        "the duplicates."
+        if across
+        else "Copies count their noise as signal. Remove the duplicates.",
+    )
 
 
 def _unequal_halves(data: ReportData) -> Iterator[Finding]:
     half = data.particles.half if data.particles is not None else np.zeros(0)
     one, two = int(np.sum(half == 1)), int(np.sum(half == 2))
     if one and two and abs(one - two) > max(0.1 * (one + two), 3 * np.sqrt(one + two)):
-        yield Finding("note", f"The halves are unequal: {one} and {two} particles", "The FSC then underestimates the map. Draw new halves.")
+        yield Finding(
+            "note",
+            f"The halves are unequal: {one} and {two} particles",
+            "The FSC then underestimates the map. Draw new halves.",
+        )
 
 
 def _far_offsets(data: ReportData) -> Iterator[Finding]:
@@ -154,8 +204,11 @@ def _far_offsets(data: ReportData) -> Iterator[Finding]:
     edge = 0.25 * model.box * model.pixel_size
     share = float(np.mean(np.linalg.norm(rows.origin, axis=1) > edge))
     if share > 0.02:
-        yield Finding("note", f"{100 * share:.0f} % of the particles sit more than {edge:.0f} Å off the centre of their box",
-                      "Extract them again with recentring, so that no density is cut off.")
+        yield Finding(
+            "note",
+            f"{100 * share:.0f} % of the particles sit more than {edge:.0f} Å off the centre of their box",
+            "Extract them again with recentring, so that no density is cut off.",
+        )
 
 
 def _tight_mask(data: ReportData) -> Iterator[Finding]:
@@ -163,13 +216,28 @@ def _tight_mask(data: ReportData) -> Iterator[Finding]:
     if post is None or not post.randomised.size or not np.isfinite(post.resolution):
         return
     shell = int(np.argmin(np.abs(post.frequency - 1.0 / post.resolution)))
-    value = float(post.randomised[max(0, shell - 1):shell + 2].mean())
+    value = float(post.randomised[max(0, shell - 1) : shell + 2].mean())
     if value > 0.1:
-        yield Finding("warning", f"The mask alone makes an FSC of {value:.2f} at the resolution",
-                      "Maps with random phases should give about 0 there: the mask is too tight or too sharp. Widen it or soften its edge.")
+        yield Finding(
+            "warning",
+            f"The mask alone makes an FSC of {value:.2f} at the resolution",
+            "Maps with random phases should give about 0 there: the mask is too tight or too sharp. Widen it "
+            "or soften its edge.",
+        )
 
 
 _CHECKS: tuple[Callable[[ReportData], Iterator[Finding]], ...] = (
-    _outcome, _noise, _never_falls, _rises_again, _duplicates, _tight_mask, _preferred_views, _flat_posterior, _group_scales, _norms,
-    _unequal_halves, _far_offsets, _at_nyquist,
+    _outcome,
+    _noise,
+    _never_falls,
+    _rises_again,
+    _duplicates,
+    _tight_mask,
+    _preferred_views,
+    _flat_posterior,
+    _group_scales,
+    _norms,
+    _unequal_halves,
+    _far_offsets,
+    _at_nyquist,
 )

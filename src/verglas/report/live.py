@@ -33,8 +33,11 @@ class LiveReport:
             return False
         started = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "verglas.report", str(self.job_dir), "--nice"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            [sys.executable, "-m", "verglas.report", str(self.job_dir), "--nice"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         )
         self._watcher = threading.Thread(target=self._watch, args=(self._process, started), daemon=True)
         self._watcher.start()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +15,15 @@ from verglas.report.directions import fourier_coverage
 from verglas.report.load_arrays import map_files, read_particle_columns, read_views
 from verglas.report.load_record import iterations_of_events, job_state, make_record, read_events, read_job
 from verglas.report.load_tables import (
-    Values, final_iteration, iteration_numbers, iterations_of_files, model_path, read_command, read_model, read_postprocess, read_settings,
+    Values,
+    final_iteration,
+    iteration_numbers,
+    iterations_of_files,
+    model_path,
+    read_command,
+    read_model,
+    read_postprocess,
+    read_settings,
 )
 
 T = TypeVar("T")
@@ -31,7 +40,9 @@ class Missing:
         try:
             return read()
         except (VerglasError, OSError, ValueError, KeyError) as error:
-            self.sentences.append(f"{what} could not be read: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+            self.sentences.append(
+                f"{what} could not be read: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+            )
             return None
 
     def say(self, sentence: str) -> None:
@@ -49,21 +60,39 @@ def load_report(folder: Path, state: State | None = None) -> ReportData:
     numbers = iteration_numbers(folder)
     model = missing.attempt("the model file", lambda: _newest_model(folder, numbers))
     particles = missing.attempt("the particle table", lambda: _newest_particles(folder, numbers))
-    iterations = iterations_of_events(events) or missing.attempt("the iterations", lambda: _iterations(folder, model)) or ()
+    iterations = (
+        iterations_of_events(events) or missing.attempt("the iterations", lambda: _iterations(folder, model)) or ()
+    )
     root = "run" if (folder / "run_optimiser.star").exists() or not numbers else f"run_it{numbers[-1]:03d}"
     settings, shown = missing.attempt("the settings", lambda: read_settings(folder, root)) or (Values(), ())
     record = make_record(job, events, state)
     symmetry = settings.text("rlnSymmetryGroup") or record.param("symmetry") or "C1"
     coverage = fourier_coverage(particles.angles, symmetry) if particles is not None and particles.angles.size else None
-    maps = (missing.attempt(path.name, lambda t=title, p=path: read_views(t, p))  # type: ignore[misc]
-            for title, path in map_files(folder, numbers[-1] if numbers else None))
-    post = missing.attempt("postprocess.star", lambda: read_postprocess(folder / "postprocess.star")) if (
-        folder / "postprocess.star").exists() else None
+    maps = (
+        missing.attempt(path.name, partial(read_views, title, path, with_surface=rank == 0))
+        for rank, (title, path) in enumerate(map_files(folder, numbers[-1] if numbers else None))
+    )
+    post = (
+        missing.attempt("postprocess.star", lambda: read_postprocess(folder / "postprocess.star"))
+        if (folder / "postprocess.star").exists()
+        else None
+    )
     shown_maps = tuple(one for one in maps if one is not None)
     return ReportData(
-        folder=str(folder.resolve()), state=state, record=record if job else _relion_record(record, folder, root), iterations=iterations,
-        model=model, particles=particles, maps=shown_maps, postprocess=post, coverage=coverage, symmetry=symmetry, settings=shown,
-        join_resolution=_join(settings, record), converged=_converged(settings, model), missing=tuple(missing.sentences),
+        folder=str(folder.resolve()),
+        state=state,
+        record=record if job else _relion_record(record, folder, root),
+        iterations=iterations,
+        model=model,
+        particles=particles,
+        maps=shown_maps,
+        postprocess=post,
+        coverage=coverage,
+        symmetry=symmetry,
+        settings=shown,
+        join_resolution=_join(settings, record),
+        converged=_converged(settings, model),
+        missing=tuple(missing.sentences),
     )
 
 
@@ -95,8 +124,12 @@ def _iterations(folder: Path, model: Model | None) -> tuple[Iteration, ...]:
 
 def _relion_record(record: Record, folder: Path, root: str) -> Record:
     program, arguments = read_command(folder, root)
-    return replace(record, job=record.job or ("RELION refinement" if program else ""), version=record.version or program.partition("version ")[2],
-                   command=record.command or arguments)
+    return replace(
+        record,
+        job=record.job or ("RELION refinement" if program else ""),
+        version=record.version or program.partition("version ")[2],
+        command=record.command or arguments,
+    )
 
 
 def _join(settings: Values, record: Record) -> float:

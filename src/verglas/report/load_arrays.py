@@ -1,5 +1,6 @@
 """The newest particle table and the maps of a job folder, reduced to what a page shows."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from verglas.io.mrc import read_map
 from verglas.io.particles_star import read_particles
 from verglas.report.data import MapViews, ParticleColumns
+from verglas.report.surface import surfaces
 from verglas.types import Map, Particles
 
 LARGEST_SHOWN = 256
@@ -19,12 +21,21 @@ def read_particle_columns(path: Path) -> ParticleColumns:
     duplicates, across = count_duplicates(particles)
     angles = particles.poses.angles
     return ParticleColumns(
-        angles=angles if np.any(angles) else np.zeros((0, 3)), origin=particles.poses.origin,
-        defocus=np.stack([particles.defocus.u, particles.defocus.v], axis=1), half=particles.half, norm=particles.norm,
-        pmax=_extra(particles, "rlnMaxValueProbDistribution"), significant=_extra(particles, "rlnNrOfSignificantSamples"),
-        duplicates=duplicates, duplicates_across_halves=across, micrographs=len(particles.group_names),
-        optics=tuple(f"{one.name}: {one.voltage_kv:g} kV, Cs {one.cs_mm:g} mm, {one.pixel_size:g} Å/pixel, box {one.box}"
-                     for one in particles.optics), source=path.name,
+        angles=angles if np.any(angles) else np.zeros((0, 3)),
+        origin=particles.poses.origin,
+        defocus=np.stack([particles.defocus.u, particles.defocus.v], axis=1),
+        half=particles.half,
+        norm=particles.norm,
+        pmax=_extra(particles, "rlnMaxValueProbDistribution"),
+        significant=_extra(particles, "rlnNrOfSignificantSamples"),
+        duplicates=duplicates,
+        duplicates_across_halves=across,
+        micrographs=len(particles.group_names),
+        optics=tuple(
+            f"{one.name}: {one.voltage_kv:g} kV, Cs {one.cs_mm:g} mm, {one.pixel_size:g} Å/pixel, box {one.box}"
+            for one in particles.optics
+        ),
+        source=path.name,
     )
 
 
@@ -44,19 +55,30 @@ def count_duplicates(particles: Particles) -> tuple[int, int]:
 
 def map_files(folder: Path, iteration: int | None) -> list[tuple[str, Path]]:
     """(title, path) of the maps to show: sharpened, final and halves, else of `iteration`, else what there is."""
-    final = [("Sharpened map", "postprocess.mrc"), ("Final map", "run_class001.mrc"),
-             ("Half map 1, unfiltered", "run_half1_class001_unfil.mrc"), ("Half map 2, unfiltered", "run_half2_class001_unfil.mrc")]
+    final = [
+        ("Sharpened map", "postprocess.mrc"),
+        ("Final map", "run_class001.mrc"),
+        ("Half map 1, unfiltered", "run_half1_class001_unfil.mrc"),
+        ("Half map 2, unfiltered", "run_half2_class001_unfil.mrc"),
+    ]
     found = [(title, folder / name) for title, name in final if (folder / name).exists()]
     if found or iteration is None:
         return found or [(path.name, path) for path in sorted(folder.glob("*.mrc"))[:3]]
-    names = [(f"Half map {half}, iteration {iteration}", f"run_it{iteration:03d}_half{half}_class001.mrc") for half in (1, 2)]
+    names = [
+        (f"Half map {half}, iteration {iteration}", f"run_it{iteration:03d}_half{half}_class001.mrc") for half in (1, 2)
+    ]
     names.append((f"Map, iteration {iteration}", f"run_it{iteration:03d}_class001.mrc"))
     return [(title, folder / name) for title, name in names if (folder / name).exists()]
 
 
-def read_views(title: str, path: Path) -> MapViews:
-    """Central slices and projections along z, y and x."""
-    return views(path.name, title, read_map(path))
+def read_views(title: str, path: Path, *, with_surface: bool) -> MapViews:
+    """Central slices and projections along z, y and x, and the surface."""
+    volume = read_map(path)
+    flat = views(path.name, title, volume)
+    if not with_surface:
+        return flat
+    width, pictures = surfaces(volume.data)
+    return replace(flat, surfaces=pictures, surface_width=width * volume.pixel_size)
 
 
 def views(name: str, title: str, volume: Map) -> MapViews:
@@ -64,7 +86,9 @@ def views(name: str, title: str, volume: Map) -> MapViews:
     data, centre = volume.data, volume.box // 2
     slices = tuple(np.ascontiguousarray(np.take(data, centre, axis=axis)) for axis in range(3))
     projections = tuple(data.sum(axis=axis, dtype=np.float32) for axis in range(3))
-    return MapViews(name, title, volume.box, volume.pixel_size, tuple(map(reduced, slices)), tuple(map(reduced, projections)))
+    return MapViews(
+        name, title, volume.box, volume.pixel_size, tuple(map(reduced, slices)), tuple(map(reduced, projections))
+    )
 
 
 def reduced(picture: np.ndarray) -> np.ndarray:

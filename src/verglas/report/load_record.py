@@ -14,12 +14,17 @@ import numpy as np
 from verglas.report.data import NAN, InputFile, Iteration, Record, State
 
 MARKERS: tuple[tuple[str, State], ...] = (
-    ("RELION_JOB_EXIT_SUCCESS", "finished"), ("RELION_JOB_EXIT_FAILURE", "failed"), ("RELION_JOB_EXIT_ABORTED", "aborted"),
+    ("RELION_JOB_EXIT_SUCCESS", "finished"),
+    ("RELION_JOB_EXIT_FAILURE", "failed"),
+    ("RELION_JOB_EXIT_ABORTED", "aborted"),
 )
 OUTCOMES: dict[str, State] = {"SUCCESS": "finished", "FAILURE": "failed", "ABORTED": "aborted"}
 _EVENT_NAMES = {
-    "resolution": "resolution_A", "offset_range": "offset_range_A", "offset_step": "offset_step_A",
-    "accuracy_trans": "accuracy_trans_A", "change_offsets": "change_offsets_A",
+    "resolution": "resolution_A",
+    "offset_range": "offset_range_A",
+    "offset_step": "offset_step_A",
+    "accuracy_trans": "accuracy_trans_A",
+    "change_offsets": "change_offsets_A",
 }
 
 
@@ -49,7 +54,9 @@ def job_state(folder: Path, job: Mapping[str, Any], events: Iterable[Mapping[str
         if (folder / name).exists():
             return state
     if not job and not any(True for _ in events):
-        return "finished" if (folder / "run_model.star").exists() or (folder / "postprocess.star").exists() else "unknown"
+        return (
+            "finished" if (folder / "run_model.star").exists() or (folder / "postprocess.star").exists() else "unknown"
+        )
     return "running" if _alive(job) else "killed"
 
 
@@ -71,8 +78,11 @@ def _alive(job: Mapping[str, Any]) -> bool:
 
 def iterations_of_events(events: Iterable[Mapping[str, Any]]) -> tuple[Iteration, ...]:
     """One row per iteration number, the latest event wins (a continued job repeats numbers)."""
-    rows = {int(event["iteration"]): _iteration(event) for event in events
-            if event.get("event") == "iteration" and isinstance(event.get("iteration"), int | float)}
+    rows = {
+        int(event["iteration"]): _iteration(event)
+        for event in events
+        if event.get("event") == "iteration" and isinstance(event.get("iteration"), int | float)
+    }
     return tuple(rows[number] for number in sorted(rows))
 
 
@@ -81,8 +91,12 @@ def _iteration(event: Mapping[str, Any]) -> Iteration:
     numbers = {name: number(event.get(_EVENT_NAMES.get(name, name))) for name in names}
     seconds, fsc = event.get("seconds"), event.get("fsc")
     return Iteration(
-        number=int(event["iteration"]), fsc=np.array([number(value) for value in fsc] if isinstance(fsc, list) else [], dtype=float),
-        seconds=tuple((str(name), number(value)) for name, value in seconds.items()) if isinstance(seconds, dict) else (), **numbers,
+        number=int(event["iteration"]),
+        fsc=np.array([number(value) for value in fsc] if isinstance(fsc, list) else [], dtype=float),
+        seconds=tuple((str(name), number(value)) for name, value in seconds.items())
+        if isinstance(seconds, dict)
+        else (),
+        **numbers,
     )
 
 
@@ -93,14 +107,20 @@ def number(value: object) -> float:
 
 def make_record(job: Mapping[str, Any], events: list[dict[str, Any]], state: State) -> Record:
     """job.json and events as a Record; every value is text of unknown origin and is escaped when shown."""
-    end = next((event for event in reversed(events) if event.get("event") == "end"), {})
+    end: Mapping[str, Any] = next((event for event in reversed(events) if event.get("event") == "end"), {})
     warnings = dict.fromkeys(str(event.get("text", "")) for event in events if event.get("event") == "warning")
     inputs = job.get("inputs")
     return Record(
-        job=str(job.get("job", "")), version=str(job.get("version", "")), command=str(job.get("command", "")),
-        started=str(job.get("started", "")), seconds=_elapsed(job, events, end, state),
-        peak_memory_gb=number(end.get("peak_memory_gb")), params=_pairs(job.get("params")), resources=_pairs(job.get("resources")),
-        hardware=_pairs(job.get("hardware")) + _pairs({name: job[name] for name in ("python", "torch", "numpy") if name in job}),
+        job=str(job.get("job", "")),
+        version=str(job.get("version", "")),
+        command=str(job.get("command", "")),
+        started=str(job.get("started", "")),
+        seconds=_elapsed(job, events, end, state),
+        peak_memory_gb=number(end.get("peak_memory_gb")),
+        params=_pairs(job.get("params")),
+        resources=_pairs(job.get("resources")),
+        hardware=_pairs(job.get("hardware"))
+        + _pairs({name: job[name] for name in ("python", "torch", "numpy") if name in job}),
         inputs=tuple(_input(row) for row in inputs if isinstance(row, dict)) if isinstance(inputs, list) else (),
         warnings=tuple(filter(None, warnings)),
     )
@@ -128,4 +148,9 @@ def _pairs(value: object) -> tuple[tuple[str, str], ...]:
 
 def _input(row: Mapping[str, Any]) -> InputFile:
     size = row.get("bytes")
-    return InputFile(str(row.get("path", "")), size if isinstance(size, int) else 0, str(row.get("sha256", "")), str(row.get("hashed", "")))
+    return InputFile(
+        str(row.get("path", "")),
+        size if isinstance(size, int) else 0,
+        str(row.get("sha256", "")),
+        str(row.get("hashed", "")),
+    )

@@ -14,11 +14,19 @@ from verglas.io.star import Table, read_star
 from verglas.report.data import NAN, Iteration, Model, PostProcess
 
 SETTINGS = {
-    "rlnSymmetryGroup": "symmetry", "rlnParticleDiameter": "mask diameter (Å)", "rlnHealpixOrderOriginal": "first HEALPix order",
-    "rlnOffsetRangeOriginal": "offset range (Å)", "rlnOffsetStepOriginal": "offset step (Å)",
-    "rlnAutoLocalSearchesHealpixOrder": "local searches from HEALPix order", "rlnAdaptiveOversampleOrder": "oversampling order",
-    "rlnJoinHalvesUntilThisResolution": "halves joined to (Å)", "rlnDoSolventFscCorrection": "solvent-corrected FSC",
-    "rlnSolventMaskName": "solvent mask", "rlnRandomSeed": "random seed", "rlnPaddingFactor": "padding", "rlnTau2FudgeFactor": "tau² factor",
+    "rlnSymmetryGroup": "symmetry",
+    "rlnParticleDiameter": "mask diameter (Å)",
+    "rlnHealpixOrderOriginal": "first HEALPix order",
+    "rlnOffsetRangeOriginal": "offset range (Å)",
+    "rlnOffsetStepOriginal": "offset step (Å)",
+    "rlnAutoLocalSearchesHealpixOrder": "local searches from HEALPix order",
+    "rlnAdaptiveOversampleOrder": "oversampling order",
+    "rlnJoinHalvesUntilThisResolution": "halves joined to (Å)",
+    "rlnDoSolventFscCorrection": "solvent-corrected FSC",
+    "rlnSolventMaskName": "solvent mask",
+    "rlnRandomSeed": "random seed",
+    "rlnPaddingFactor": "padding",
+    "rlnTau2FudgeFactor": "tau² factor",
 }
 """What a folder without job.json still tells about its parameters."""
 
@@ -75,13 +83,20 @@ def read_model(path: Path, *, final: bool, iteration: int) -> Model:
     names = group["rlnGroupName"] if group is not None and "rlnGroupName" in group else ()
     box, pixel = general.number("rlnOriginalImageSize"), general.number("rlnPixelSize")
     return Model(
-        box=int(box) if np.isfinite(box) else 1, pixel_size=pixel, final=final, iteration=iteration,
-        resolution=general.number("rlnCurrentResolution"), ave_pmax=general.number("rlnAveragePmax"),
-        norm_average=general.number("rlnNormCorrectionAverage"), sigma_offset=general.number("rlnSigmaOffsetsAngst"),
+        box=int(box) if np.isfinite(box) else 1,
+        pixel_size=pixel,
+        final=final,
+        iteration=iteration,
+        resolution=general.number("rlnCurrentResolution"),
+        ave_pmax=general.number("rlnAveragePmax"),
+        norm_average=general.number("rlnNormCorrectionAverage"),
+        sigma_offset=general.number("rlnSigmaOffsetsAngst"),
         accuracy_rot_deg=_first(column(tables, "model_classes", "rlnAccuracyRotations")),
         accuracy_trans=_first(column(tables, "model_classes", "rlnAccuracyTranslationsAngst")),
-        fsc=column(tables, "model_class_1", "rlnGoldStandardFsc"), tau2=column(tables, "model_class_1", "rlnReferenceTau2"),
-        group_names=tuple(str(name) for name in names), group_counts=column(tables, "model_groups", "rlnGroupNrParticles"),
+        fsc=column(tables, "model_class_1", "rlnGoldStandardFsc"),
+        tau2=column(tables, "model_class_1", "rlnReferenceTau2"),
+        group_names=tuple(str(name) for name in names),
+        group_counts=column(tables, "model_groups", "rlnGroupNrParticles"),
         group_scales=column(tables, "model_groups", "rlnGroupScaleCorrection"),
     )
 
@@ -93,11 +108,19 @@ def _first(values: np.ndarray) -> float:
 def iteration_of_files(model: Model, sampling: Values, optimiser: Values, current_size: float) -> Iteration:
     """What the STAR files of one iteration say."""
     return Iteration(
-        number=model.iteration, resolution=model.resolution, current_size=current_size, healpix_order=sampling.number("rlnHealpixOrder"),
-        angular_step_deg=sampling.number("rlnPsiStep"), offset_range=sampling.number("rlnOffsetRange"),
-        offset_step=sampling.number("rlnOffsetStep"), accuracy_rot_deg=model.accuracy_rot_deg, accuracy_trans=model.accuracy_trans,
-        ave_pmax=model.ave_pmax, change_angles_deg=_known(optimiser.number("rlnChangesOptimalOrientations")),
-        change_offsets=_known(optimiser.number("rlnChangesOptimalOffsets")), fsc=model.fsc,
+        number=model.iteration,
+        resolution=model.resolution,
+        current_size=current_size,
+        healpix_order=sampling.number("rlnHealpixOrder"),
+        angular_step_deg=sampling.number("rlnPsiStep"),
+        offset_range=sampling.number("rlnOffsetRange"),
+        offset_step=sampling.number("rlnOffsetStep"),
+        accuracy_rot_deg=model.accuracy_rot_deg,
+        accuracy_trans=model.accuracy_trans,
+        ave_pmax=model.ave_pmax,
+        change_angles_deg=_known(optimiser.number("rlnChangesOptimalOrientations")),
+        change_offsets=_known(optimiser.number("rlnChangesOptimalOffsets")),
+        fsc=model.fsc,
     )
 
 
@@ -143,23 +166,34 @@ def read_command(folder: Path, root: str) -> tuple[str, str]:
     with path.open(encoding="utf-8", errors="replace") as file:
         lines = [file.readline().strip() for _ in range(2)]
     notes = [line.lstrip("# ") for line in lines if line.startswith("#")]
-    return (notes + ["", ""])[0], (notes + ["", ""])[1]
+    padded = [*notes, "", ""]
+    return padded[0], padded[1]
 
 
 def read_postprocess(path: Path) -> PostProcess:
     """FSC curves, B-factor and Guinier plot of a postprocess.star."""
     tables = read_star(path)
     general, fsc, guinier = values(tables, "general"), "fsc", "guinier"
-    rows = (("map", "rlnLogAmplitudesOriginal"), ("MTF-corrected", "rlnLogAmplitudesMTFCorrected"),
-            ("FSC-weighted", "rlnLogAmplitudesWeighted"), ("sharpened", "rlnLogAmplitudesSharpened"))
+    rows = (
+        ("map", "rlnLogAmplitudesOriginal"),
+        ("MTF-corrected", "rlnLogAmplitudesMTFCorrected"),
+        ("FSC-weighted", "rlnLogAmplitudesWeighted"),
+        ("sharpened", "rlnLogAmplitudesSharpened"),
+    )
     curves = tuple((name, y) for name, y in ((name, column(tables, guinier, label)) for name, label in rows) if y.size)
     root = "rlnFourierShellCorrelation"
     return PostProcess(
-        resolution=general.number("rlnFinalResolution"), b_factor=general.number("rlnBfactorUsedForSharpening"),
-        mask=general.text("rlnMaskName"), randomise_from=general.number("rlnRandomiseFrom"), frequency=column(tables, fsc, "rlnResolution"),
-        corrected=column(tables, fsc, f"{root}Corrected"), unmasked=column(tables, fsc, f"{root}UnmaskedMaps"),
-        masked=column(tables, fsc, f"{root}MaskedMaps"), randomised=column(tables, fsc, "rlnCorrectedFourierShellCorrelationPhaseRandomizedMaskedMaps"),
-        guinier=curves, guinier_x=column(tables, guinier, "rlnResolutionSquared"),
+        resolution=general.number("rlnFinalResolution"),
+        b_factor=general.number("rlnBfactorUsedForSharpening"),
+        mask=general.text("rlnMaskName"),
+        randomise_from=general.number("rlnRandomiseFrom"),
+        frequency=column(tables, fsc, "rlnResolution"),
+        corrected=column(tables, fsc, f"{root}Corrected"),
+        unmasked=column(tables, fsc, f"{root}UnmaskedMaps"),
+        masked=column(tables, fsc, f"{root}MaskedMaps"),
+        randomised=column(tables, fsc, "rlnCorrectedFourierShellCorrelationPhaseRandomizedMaskedMaps"),
+        guinier=curves,
+        guinier_x=column(tables, guinier, "rlnResolutionSquared"),
         fit=(general.number("rlnFittedSlopeGuinierPlot"), general.number("rlnFittedInterceptGuinierPlot")),
         mask_fraction=general.number("rlnParticleBoxFractionSolventMask"),
     )

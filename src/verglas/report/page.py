@@ -23,10 +23,13 @@ def page(data: ReportData, now: datetime) -> str:
     title = escape(f"{data.record.job or 'job'} · {Path(data.folder).name}")
     body = header(data, found, now) + findings_html(found) + "".join(map(section_html, sections)) + run_html(data)
     links = "".join(f'<a href="#{name}">{title}</a>' for name, title in _links(sections))
-    return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">{refresh}<title>{title}</title>\n'
-            '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">\n'
-            f'<link rel="icon" href="data:,">\n<style>\n{STYLE.read_text(encoding="utf-8")}</style></head>\n'
-            f"<body><nav><strong>verglas</strong>{links}</nav>\n<main>\n{body}\n</main></body></html>\n")
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">{refresh}<title>{title}</title>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" '
+        'content="light dark">\n'
+        f'<link rel="icon" href="data:,">\n<style>\n{STYLE.read_text(encoding="utf-8")}</style></head>\n'
+        f"<body><nav><strong>verglas</strong>{links}</nav>\n<main>\n{body}\n</main></body></html>\n"
+    )
 
 
 def _links(sections: list[Section]) -> list[tuple[str, str]]:
@@ -36,16 +39,29 @@ def _links(sections: list[Section]) -> list[tuple[str, str]]:
 def header(data: ReportData, found: tuple[Finding, ...], now: datetime) -> str:
     """Headline: what, state, the sentence, four numbers."""
     count = len(data.particles) or len(data.particles.origin) if data.particles is not None else _known_particles(data)
-    seconds = data.record.seconds if np.isfinite(data.record.seconds) else sum(
-        one.total_seconds for one in data.iterations if np.isfinite(one.total_seconds)) or float("nan")
+    seconds = (
+        data.record.seconds
+        if np.isfinite(data.record.seconds)
+        else sum(one.total_seconds for one in data.iterations if np.isfinite(one.total_seconds)) or float("nan")
+    )
     resolution = f"{data.resolution:.2f} Å" if np.isfinite(data.resolution) else "none yet"
     iterations = f"{data.iterations[-1].number}" if data.iterations else "none recorded"
-    tiles = (("Resolution", resolution), ("Particles", f"{count:,}" if count else "not recorded"), ("Iterations", iterations),
-             ("Symmetry", data.symmetry), ("Time", duration(seconds)))
+    tiles = (
+        ("Resolution", resolution),
+        ("Particles", f"{count:,}" if count else "not recorded"),
+        ("Iterations", iterations),
+        ("Symmetry", data.symmetry),
+        ("Time", duration(seconds)),
+    )
     cells = "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in tiles)
-    return (f'<header id="top"><p class="eyebrow">{escape(data.record.job or "job folder")} <span class="state {data.state}">'
-            f'{escape(state_words(data))}</span></p><h1>{escape(Path(data.folder).name)}</h1><p class="verdict">{escape(verdict(data, found))}</p>'
-            f'<dl class="tiles">{cells}</dl><p class="note">{escape(data.folder)} · page made {now:%Y-%m-%d %H:%M:%S}</p></header>')
+    return (
+        f'<header id="top"><p class="eyebrow">{escape(data.record.job or "job folder")} <span class="state '
+        f'{data.state}">'
+        f'{escape(state_words(data))}</span></p><h1>{escape(Path(data.folder).name)}</h1><p '
+        f'class="verdict">{escape(verdict(data, found))}</p>'
+        f'<dl class="tiles">{cells}</dl><p class="note">{escape(data.folder)} · page made '
+        f'{now:%Y-%m-%d %H:%M:%S}</p></header>'
+    )
 
 
 def _known_particles(data: ReportData) -> int:
@@ -56,20 +72,29 @@ def _known_particles(data: ReportData) -> int:
 def findings_html(found: tuple[Finding, ...]) -> str:
     """Warnings and notes, or the sentence that there are none."""
     if not found:
-        return '<section class="findings"><p class="fine">No warnings: none of the usual signs of trouble was found.</p></section>'
-    items = "".join(f'<li class="{row.level}"><strong>{escape(row.title)}</strong> <span>{escape(row.advice)}</span></li>' for row in found)
+        sentence = "No warnings: none of the usual signs of trouble was found."
+        return f'<section class="findings"><p class="fine">{sentence}</p></section>'
+    items = "".join(
+        f'<li class="{row.level}"><strong>{escape(row.title)}</strong> <span>{escape(row.advice)}</span></li>'
+        for row in found
+    )
     return f'<section class="findings"><h2>Please note</h2><ul>{items}</ul></section>'
 
 
 def section_html(section: Section) -> str:
     cards = "".join(map(card_html, section.cards))
     absent = "".join(f'<p class="absent">{escape(text)}</p>' for text in section.absent)
-    return f'<section id="{section.name}"><h2>{escape(section.title)}</h2><div class="cards">{cards}</div>{absent}</section>'
+    title = escape(section.title)
+    return f'<section id="{section.name}"><h2>{title}</h2><div class="cards">{cards}</div>{absent}</section>'
 
 
 def card_html(card: Card) -> str:
     kind = "card wide" if card.wide else "card"
-    return f'<article class="{kind}"><h3>{escape(card.title)}</h3><div class="plot">{card.html}</div><p class="good">{escape(card.good)}</p></article>'
+    title, good = escape(card.title), escape(card.good)
+    return (
+        f'<article class="{kind}"><h3>{title}</h3><div class="plot">{card.html}</div>'
+        f'<p class="good">{good}</p></article>'
+    )
 
 
 def run_html(data: ReportData) -> str:
@@ -78,12 +103,19 @@ def run_html(data: ReportData) -> str:
     parts = [_text("For the methods section of a paper", methods_paragraph(data)), _code("Command", record.command)]
     software = (("job", record.job), ("version", record.version), ("started", record.started))
     memory = (("peak memory", f"{record.peak_memory_gb:.2f} GiB"),) if np.isfinite(record.peak_memory_gb) else ()
-    tables = (("Parameters", record.params), ("Settings found in the STAR files", data.settings),
-              ("Software and resources", (*(row for row in software if row[1]), *record.resources, *memory)), ("Machine", record.hardware))
+    tables = (
+        ("Parameters", record.params),
+        ("Settings found in the STAR files", data.settings),
+        ("Software and resources", (*(row for row in software if row[1]), *record.resources, *memory)),
+        ("Machine", record.hardware),
+    )
     parts += [_table(title, rows) for title, rows in tables if rows]
     parts.append(_inputs(record.inputs))
     if not record.params:
-        parts.append('<p class="absent">There is no job.json in this folder, so seeds, machine and input checksums are unknown.</p>')
+        parts.append(
+            '<p class="absent">There is no job.json in this folder, so seeds, machine and input checksums are '
+            'unknown.</p>'
+        )
     parts += [f'<p class="absent">{escape(sentence)}</p>' for sentence in data.missing]
     return f'<section id="run"><h2>What was run</h2><div class="cards">{"".join(parts)}</div></section>'
 
@@ -97,17 +129,25 @@ def _code(title: str, text: str) -> str:
 
 
 def _table(title: str, rows: tuple[tuple[str, str], ...]) -> str:
-    cells = "".join(f"<tr><th>{escape(name.replace('_', ' '))}</th><td>{escape(value) or '–'}</td></tr>" for name, value in rows)
+    cells = "".join(
+        f"<tr><th>{escape(name.replace('_', ' '))}</th><td>{escape(value) or '–'}</td></tr>" for name, value in rows
+    )
     return f'<article class="card"><h3>{title}</h3><table>{cells}</table></article>'
 
 
 def _inputs(inputs: tuple[InputFile, ...]) -> str:
     if not inputs:
         return ""
-    cells = "".join(f"<tr><td>{escape(one.path)}</td><td>{_bytes(one.size)}</td><td title=\"{escape(one.hashed, quote=True)}\"><code>"
-                    f"{escape(one.sha256)}</code></td></tr>" for one in inputs)
-    return ('<article class="card wide"><h3>Input files</h3><div class="plot"><table class="inputs"><tr><th>file</th><th>size</th>'
-            f"<th>sha256</th></tr>{cells}</table></div></article>")
+    cells = "".join(
+        f'<tr><td>{escape(one.path)}</td><td>{_bytes(one.size)}</td><td title="{escape(one.hashed, quote=True)}"><code>'
+        f"{escape(one.sha256)}</code></td></tr>"
+        for one in inputs
+    )
+    return (
+        '<article class="card wide"><h3>Input files</h3><div class="plot"><table '
+        'class="inputs"><tr><th>file</th><th>size</th>'
+        f"<th>sha256</th></tr>{cells}</table></div></article>"
+    )
 
 
 def _bytes(size: int) -> str:

@@ -37,14 +37,31 @@ def view_row(views: MapViews) -> str:
     """One map: three slices and three projections in a row."""
     width = views.box * views.pixel_size
     kinds = (("slice", views.slices), ("projection", views.projections))
-    figures = [_view(png(picture), f"{kind} along {axis}", width, views.title) for kind, pictures in kinds for axis, picture in zip(AXES, pictures)]
+    figures = [
+        _view(png(picture), f"{kind} along {axis}", width, views.title)
+        for kind, pictures in kinds
+        for axis, picture in zip(AXES, pictures)
+    ]
     note = f"{views.box} × {views.pixel_size:.4g} Å = {width:.0f} Å wide"
-    return (f'<div class="map"><h4>{escape(views.title)} <span class="note">{escape(views.name)}, {note}</span></h4>'
-            f'<div class="views">{"".join(figures)}</div></div>')
+    return (
+        f'<div class="map"><h4>{escape(views.title)} <span class="note">{escape(views.name)}, {note}</span></h4>'
+        f'<div class="views">{"".join(figures)}</div></div>'
+    )
+
+
+def surface_row(views: MapViews) -> str:
+    """The surface of one map from three sides, all at one scale."""
+    figures = [
+        _view(data_uri(picture[::-1]), f"seen along {axis}", views.surface_width, views.title)
+        for axis, picture in zip(AXES, views.surfaces)
+    ]
+    return f'<div class="views surfaces">{"".join(figures)}</div>'
 
 
 def _view(uri: str, caption: str, width: float, title: str) -> str:
     bar = scale_bar(width)
-    return (f'<figure><div class="frame"><img src="{uri}" alt="{escape(title, quote=True)}, {caption}">'
-            f'<span class="bar" style="width:{100 * bar / width:.2f}%"></span><span class="barlabel">{bar:g} Å</span></div>'
-            f"<figcaption>{caption}</figcaption></figure>")
+    return (
+        f'<figure><div class="frame"><img src="{uri}" alt="{escape(title, quote=True)}, {caption}">'
+        f'<span class="bar" style="width:{100 * bar / width:.2f}%"></span><span class="barlabel">{bar:g} Å</span></div>'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )

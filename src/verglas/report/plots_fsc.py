@@ -20,29 +20,52 @@ def shell_frequencies(shells: int, box: int, pixel_size: float) -> np.ndarray:
 def fsc_by_iteration(iterations: Sequence[Iteration], model: Model, resolution: float) -> str:
     """FSC of the half maps: earlier iterations faint, the newest strong, 0.143 and 0.5 marked."""
     earlier = [one.fsc for one in iterations if one.fsc.size and one.number != model.iteration]
-    faint = [Line(shell_frequencies(fsc.size, model.box, model.pixel_size), fsc, SERIES[0], 1.2, opacity=0.2 + 0.4 * rank / len(earlier),
-                  label="earlier iterations" if rank == len(earlier) - 1 else "") for rank, fsc in enumerate(earlier)]
+    faint = [
+        Line(
+            shell_frequencies(fsc.size, model.box, model.pixel_size),
+            fsc,
+            SERIES[0],
+            1.2,
+            opacity=0.3 + 0.4 * rank / len(earlier),
+            label="earlier iterations" if rank == len(earlier) - 1 else "",
+        )
+        for rank, fsc in enumerate(earlier)
+    ]
     name = "final, all data" if model.final else f"iteration {model.iteration}"
     newest = Line(shell_frequencies(model.fsc.size, model.box, model.pixel_size), model.fsc, SERIES[0], 3.0, label=name)
     highest = 1.0 / model.nyquist
     marks: list[Mark] = [*THRESHOLDS, *_at(resolution, highest), *faint, newest]
-    return chart(marks, axes.resolution(highest), _fsc_axis(), "Fourier shell correlation of the half maps by iteration", wide=True)
+    return chart(
+        marks,
+        axes.resolution(highest),
+        _fsc_axis(),
+        "Fourier shell correlation of the half maps by iteration",
+        wide=True,
+    )
 
 
 def fsc_postprocess(post: PostProcess) -> str:
     """The four curves of post-processing over resolution."""
     curves = (
-        ("unmasked", post.unmasked, SERIES[2], 1.8, ""), ("phases randomised, masked", post.randomised, SERIES[3], 1.8, DASHED),
-        ("corrected", post.corrected, SERIES[0], 4.0, ""), ("masked", post.masked, SERIES[1], 1.8, ""),
+        ("unmasked", post.unmasked, SERIES[2], 1.8, ""),
+        ("phases randomised, masked", post.randomised, SERIES[3], 1.8, DASHED),
+        ("corrected", post.corrected, SERIES[0], 4.0, ""),
+        ("masked", post.masked, SERIES[1], 1.8, ""),
     )
-    lines = [Line(post.frequency[: y.size], y, colour, width, dash, label=label) for label, y, colour, width, dash in curves if y.size]
+    lines = [
+        Line(post.frequency[: y.size], y, colour, width, dash, label=label)
+        for label, y, colour, width, dash in curves
+        if y.size
+    ]
     highest = float(post.frequency[-1])
     marks: list[Mark] = [*THRESHOLDS, *_at(post.resolution, highest), *lines]
     return chart(marks, axes.resolution(highest), _fsc_axis(), "Fourier shell correlations after masking", wide=True)
 
 
 def _fsc_axis() -> Axis:
-    return Axis("Fourier shell correlation", -0.1, 1.0, tuple((tick, f"{tick:g}") for tick in (0, 0.2, 0.4, 0.6, 0.8, 1)))
+    return Axis(
+        "Fourier shell correlation", -0.1, 1.0, tuple((tick, f"{tick:g}") for tick in (0, 0.2, 0.4, 0.6, 0.8, 1))
+    )
 
 
 def _at(resolution: float, highest: float) -> list[Mark]:
@@ -53,16 +76,20 @@ def _at(resolution: float, highest: float) -> list[Mark]:
 
 def guinier_of_postprocess(post: PostProcess) -> str:
     """ln amplitude over 1/d² with the fitted line whose slope is B / 4."""
-    lines = [Line(post.guinier_x[: y.size], np.where(y > -90, y, np.nan), colour, label=label) for (label, y), colour in zip(post.guinier, SERIES)]
+    lines = [
+        Line(post.guinier_x[: y.size], np.where(y > -90, y, np.nan), colour, label=label)
+        for (label, y), colour in zip(post.guinier, SERIES)
+    ]
     if all(np.isfinite(post.fit)):
         lines.append(Line(post.guinier_x, post.fit[1] + post.fit[0] * post.guinier_x, INK, 1.2, DASHED, label="fit"))
     return _guinier(lines, float(post.guinier_x[-1]))
 
 
 def signal_b_factor(model: Model) -> tuple[float, float, np.ndarray, np.ndarray]:
-    """B (Å²) and intercept of ln F = c - B s² / 4 fitted from 10 Å (or the last three shells) to the resolution; s² and ln F.
+    """B (Å²) and intercept of ln F = c - B s² / 4, fitted from 10 Å (or the last three shells) to the resolution.
 
-    F(s) = sqrt(2 tau²(s)) is the signal amplitude per Fourier pixel, tau² per real component (Scheres, J Struct Biol 2012).
+    Then s² and ln F. F(s) = sqrt(2 tau²(s)) is the signal amplitude per Fourier pixel, tau² being per real component
+    (Scheres, J Struct Biol 2012).
     """
     s = shell_frequencies(model.tau2.size, model.box, model.pixel_size)
     inside = (model.tau2 > 0) & (s > 0) & (s <= 1.0 / max(model.resolution, model.nyquist) + 1e-9)

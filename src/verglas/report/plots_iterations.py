@@ -32,39 +32,62 @@ def resolution_plot(iterations: Sequence[Iteration], nyquist: float) -> str:
 
 def angles_plot(iterations: Sequence[Iteration]) -> str:
     """Angular step, estimated accuracy and the change of the poses, degrees."""
-    return _steps_plot("angle (degrees)", iterations, (
-        ("search step", lambda one: one.angular_step_deg), ("accuracy", lambda one: one.accuracy_rot_deg),
-        ("change of poses", lambda one: one.change_angles_deg),
-    ))
+    return _steps_plot(
+        "angle (degrees)",
+        iterations,
+        (
+            ("search step", lambda one: one.angular_step_deg),
+            ("accuracy", lambda one: one.accuracy_rot_deg),
+            ("change of poses", lambda one: one.change_angles_deg),
+        ),
+    )
 
 
 def offsets_plot(iterations: Sequence[Iteration]) -> str:
     """Offset step, estimated accuracy and the change of the offsets, Å."""
-    return _steps_plot("offset (Å)", iterations, (
-        ("search step", lambda one: one.offset_step), ("accuracy", lambda one: one.accuracy_trans),
-        ("change of offsets", lambda one: one.change_offsets),
-    ))
+    return _steps_plot(
+        "offset (Å)",
+        iterations,
+        (
+            ("search step", lambda one: one.offset_step),
+            ("accuracy", lambda one: one.accuracy_trans),
+            ("change of offsets", lambda one: one.change_offsets),
+        ),
+    )
 
 
 def poses_plot(iterations: Sequence[Iteration]) -> str:
     """Effective number of poses and significant coarse samples per particle."""
-    return _steps_plot("poses per particle", iterations, (
-        ("effective number of poses", lambda one: one.effective_poses), ("searched finely", lambda one: one.significant),
-    ))
+    return _steps_plot(
+        "poses per particle",
+        iterations,
+        (
+            ("effective number of poses", lambda one: one.effective_poses),
+            ("searched finely", lambda one: one.significant),
+        ),
+    )
 
 
 def _steps_plot(ylabel: str, iterations: Sequence[Iteration], rows: Sequence[tuple[str, Read]]) -> str:
     """Positive numbers on a logarithmic axis, one line each."""
     x = _numbers(iterations)
     columns = [column(iterations, read) for _, read in rows]
-    lines = [Line(x, np.where(y > 0, y, np.nan), colour, dots=True, label=label)
-             for (label, _), y, colour in zip(rows, columns, SERIES) if np.any(y > 0)]
+    lines = [
+        Line(x, np.where(y > 0, y, np.nan), colour, dots=True, label=label)
+        for (label, _), y, colour in zip(rows, columns, SERIES)
+        if np.any(y > 0)
+    ]
     return chart(lines, axes.iterations(x), axes.logarithmic(ylabel, np.concatenate(columns)), f"{ylabel} by iteration")
 
 
 def sharpness_plot(iterations: Sequence[Iteration]) -> str:
     """Mean of the largest pose probability by iteration."""
-    line = Line(_numbers(iterations), column(iterations, lambda one: one.ave_pmax), dots=True, label="mean of the largest probability (Pmax)")
+    line = Line(
+        _numbers(iterations),
+        column(iterations, lambda one: one.ave_pmax),
+        dots=True,
+        label="mean of the largest probability (Pmax)",
+    )
     return chart([line], axes.iterations(line.x), axes.linear("Pmax", 0.0, 1.0), "Mean Pmax by iteration")
 
 

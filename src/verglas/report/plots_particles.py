@@ -19,7 +19,10 @@ def histogram(values: np.ndarray, xlabel: str, ylabel: str = "particles", edges:
 def _counts(values: np.ndarray, edges: np.ndarray, x: Axis, ylabel: str) -> str:
     count, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
     median = float(np.median(values))
-    marks: list[Mark] = [Bars(edges[:-1], edges[1:], np.zeros(len(count)), count), Upright(median, label=f"median {median:.3g}", dash=DASHED)]
+    marks: list[Mark] = [
+        Bars(edges[:-1], edges[1:], np.zeros(len(count)), count),
+        Upright(median, label=f"median {median:.3g}", dash=DASHED),
+    ]
     return chart(marks, x, axes.from_zero(ylabel, count, 1.0), f"Histogram of {x.label}")
 
 
@@ -33,7 +36,9 @@ def significant_histogram(significant: np.ndarray) -> str:
     values = np.maximum(significant[np.isfinite(significant)], 1.0)
     edges = np.unique(np.round(np.geomspace(1.0, max(2.0, float(values.max())) + 1.0, 30))) - 0.5
     scale = axes.logarithmic("significant coarse poses per particle", values)
-    return _counts(values, edges, Axis(scale.label, float(edges[0]), float(edges[-1]), scale.ticks, log=True), "particles")
+    return _counts(
+        values, edges, Axis(scale.label, float(edges[0]), float(edges[-1]), scale.ticks, log=True), "particles"
+    )
 
 
 def defocus_histogram(defocus: np.ndarray) -> str:
@@ -48,11 +53,16 @@ def offset_plot(origin: np.ndarray) -> str:
     count, _ = np.histogram(np.clip(length, 0, edges[-1]), edges)
     half, most = np.percentile(length, [50, 95])
     marks: list[Mark] = [
-        Bars(edges[:-1], edges[1:], np.zeros(len(count)), count), Upright(float(half), label=f"50 % within {half:.1f} Å", dash=DASHED),
+        Bars(edges[:-1], edges[1:], np.zeros(len(count)), count),
+        Upright(float(half), label=f"50 % within {half:.1f} Å", dash=DASHED),
         Upright(float(most), label=f"95 % within {most:.1f} Å"),
     ]
-    return chart(marks, axes.linear("distance from the box centre (Å)", 0.0, float(edges[-1])), axes.from_zero("particles", count, 1.0),
-                 "Offsets of the particles")
+    return chart(
+        marks,
+        axes.linear("distance from the box centre (Å)", 0.0, float(edges[-1])),
+        axes.from_zero("particles", count, 1.0),
+        "Offsets of the particles",
+    )
 
 
 def scale_plot(model: Model) -> str:
@@ -62,7 +72,13 @@ def scale_plot(model: Model) -> str:
         return histogram(scales, "intensity scale of the group", "groups")
     x = np.arange(1, scales.size + 1)
     ticks = tuple((float(one), f"{one}") for one in x[:: max(1, scales.size // 12)])
-    marks: list[Mark] = [Bars(x - 0.36, x + 0.36, np.zeros(scales.size), scales), Level(1.0, label="mean of all particles")]
-    return chart(marks, Axis("group (micrograph)", 0.4, scales.size + 0.6, ticks), axes.from_zero("intensity scale", scales, 1.2),
-                 "Intensity scale by group")
-
+    marks: list[Mark] = [
+        Bars(x - 0.36, x + 0.36, np.zeros(scales.size), scales),
+        Level(1.0, label="mean of all particles"),
+    ]
+    return chart(
+        marks,
+        Axis("group (micrograph)", 0.4, scales.size + 0.6, ticks),
+        axes.from_zero("intensity scale", scales, 1.2),
+        "Intensity scale by group",
+    )

@@ -16,7 +16,7 @@ WHITE = "#ffffff"
 
 def colours(values: np.ndarray) -> np.ndarray:
     """(..., 3) uint8 for values 0..1."""
-    table = np.array([[int(one[i:i + 2], 16) for i in (0, 2, 4)] for one in VIRIDIS], dtype=float)
+    table = np.array([[int(one[i : i + 2], 16) for i in (0, 2, 4)] for one in VIRIDIS], dtype=float)
     place = np.linspace(0, 1, len(table))
     return np.stack([np.interp(np.clip(values, 0, 1), place, table[:, i]) for i in range(3)], axis=-1).astype(np.uint8)
 
@@ -31,9 +31,12 @@ def angular_plot(angles: np.ndarray, symmetry: str) -> str:
     top = max(2.0, float(np.percentile(values[inside], 99.8)))
     rgba = np.dstack([colours(values / top), np.full(inside.shape, 255, dtype=np.uint8)])
     x, y = CENTRE[0] - 2 * RADIUS, CENTRE[1] - RADIUS
-    globe = (f'<clipPath id="globe"><ellipse cx="{CENTRE[0]}" cy="{CENTRE[1]}" rx="{2 * RADIUS}" ry="{RADIUS}"/></clipPath>'
-             f'<image href="{data_uri(rgba[::-1])}" x="{x}" y="{y}" width="{4 * RADIUS}" height="{2 * RADIUS}" preserveAspectRatio="none" '
-             'clip-path="url(#globe)"/>')
+    globe = (
+        f'<clipPath id="globe"><ellipse cx="{CENTRE[0]}" cy="{CENTRE[1]}" rx="{2 * RADIUS}" ry="{RADIUS}"/></clipPath>'
+        f'<image href="{data_uri(rgba[::-1])}" x="{x}" y="{y}" width="{4 * RADIUS}" height="{2 * RADIUS}" '
+        'preserveAspectRatio="none" '
+        'clip-path="url(#globe)"/>'
+    )
     return drawing([globe, *graticule(), *_colour_bar(top)], WIDTH, HEIGHT, "Density of viewing directions")
 
 
@@ -43,12 +46,14 @@ def smoothing(count: int) -> float:
 
 
 def mollweide_points(width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors (P, 3) seen at the pixels of an equal-area Mollweide map, and which pixels (height, width) are on the sphere.
+    """Unit vectors (P, 3) seen at the pixels of an equal-area Mollweide map, and their pixels (height, width).
 
     With y from -1 to 1 and x from -2 to 2: sin t = y, sin(lat) = (2 t + sin 2t) / pi, lon = pi x / (2 cos t);
     lat = 90° - tilt, lon = rot. Pixels just outside take the nearest direction, so that smoothing shows no rim.
     """
-    y, x = np.meshgrid((np.arange(height) + 0.5) / height * 2 - 1, ((np.arange(width) + 0.5) / width * 2 - 1) * 2, indexing="ij")
+    y, x = np.meshgrid(
+        (np.arange(height) + 0.5) / height * 2 - 1, ((np.arange(width) + 0.5) / width * 2 - 1) * 2, indexing="ij"
+    )
     t = np.arcsin(y)
     lon = np.clip(pi * x / (2 * np.cos(t)), -pi, pi)
     inside = np.abs(x) <= 2 * np.cos(t) + 6 / width
@@ -68,10 +73,18 @@ def graticule() -> list[str]:
         a = auxiliary(pi / 2 - tilt * pi / 180)
         x, y = _placed(np.array([-2.0, 2.0]) * cos(a), np.array([1.0, 1.0]) * sin(a))
         parallels += path(x, y)
-        labels.append(words(float(x[0]) - 6, float(y[0]) + 4, f"tilt {tilt}°" if tilt == 90 else f"{tilt}°", anchor="end"))
-    labels += [words(CENTRE[0] + rot / 90 * RADIUS, CENTRE[1] + 14, f"{rot}°", anchor="middle", colour=WHITE) for rot in (-120, -60, 60, 120)]
+        labels.append(
+            words(float(x[0]) - 6, float(y[0]) + 4, f"tilt {tilt}°" if tilt == 90 else f"{tilt}°", anchor="end")
+        )
+    labels += [
+        words(CENTRE[0] + rot / 90 * RADIUS, CENTRE[1] + 14, f"{rot}°", anchor="middle", colour=WHITE)
+        for rot in (-120, -60, 60, 120)
+    ]
     labels.append(words(CENTRE[0], CENTRE[1] + 14, "rot 0°", anchor="middle", colour=WHITE))
-    labels += [words(CENTRE[0], CENTRE[1] - RADIUS - 6, "0°", anchor="middle"), words(CENTRE[0], CENTRE[1] + RADIUS + 15, "180°", anchor="middle")]
+    labels += [
+        words(CENTRE[0], CENTRE[1] - RADIUS - 6, "0°", anchor="middle"),
+        words(CENTRE[0], CENTRE[1] + RADIUS + 15, "180°", anchor="middle"),
+    ]
     return [*parts, stroke(meridians + parallels, WHITE, 0.8, opacity=0.35), *labels]
 
 
@@ -93,5 +106,8 @@ def _colour_bar(top: float) -> list[str]:
     scale = colours(np.linspace(1, 0, 64))[:, None]
     ticks = [value for value in (0, 1, 2, 3, 5, 10, 20, 50) if value <= top and (value == 0 or top / value < 12)]
     labels = [words(x + 15, y + height * (1 - value / top) + 4, f"{value}") for value in ticks]
-    return [f'<image href="{data_uri(scale)}" x="{x}" y="{y}" width="10" height="{height}" preserveAspectRatio="none"/>', *labels,
-            words(x + 20, y + height + 22, "× even", anchor="end", colour=INK)]
+    return [
+        f'<image href="{data_uri(scale)}" x="{x}" y="{y}" width="10" height="{height}" preserveAspectRatio="none"/>',
+        *labels,
+        words(x + 20, y + height + 22, "× even", anchor="end", colour=INK),
+    ]

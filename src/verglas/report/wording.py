@@ -6,7 +6,12 @@ from verglas.report.data import Record, ReportData
 from verglas.report.findings import Finding
 
 STATES = {
-    "running": "running", "finished": "finished", "failed": "failed", "aborted": "stopped", "killed": "killed", "unknown": "state unknown",
+    "running": "running",
+    "finished": "finished",
+    "failed": "failed",
+    "aborted": "stopped",
+    "killed": "killed",
+    "unknown": "state unknown",
 }
 
 
@@ -32,7 +37,11 @@ def verdict(data: ReportData, found: tuple[Finding, ...]) -> str:
     """One plain sentence on how good the result is."""
     warnings = sum(row.level == "warning" for row in found)
     if not np.isfinite(data.resolution):
-        return "No half maps have been compared yet." if data.state == "running" else "This folder holds no resolution estimate."
+        return (
+            "No half maps have been compared yet."
+            if data.state == "running"
+            else "This folder holds no resolution estimate."
+        )
     basis = "inside the mask, corrected for the mask's own effect" if data.postprocess is not None else "without a mask"
     start = f"The two independent halves agree to {data.resolution:.2f} Å {basis}"
     if data.state == "running":
@@ -44,12 +53,21 @@ def verdict(data: ReportData, found: tuple[Finding, ...]) -> str:
         start += ", which is as fine as the pixels allow"
     if not warnings:
         return start + (". Nothing unusual was found." if not found else ".")
-    return start + f"; {'one point needs' if warnings == 1 else f'{warnings} points need'} attention before this number is used."
+    return (
+        start
+        + f"; {'one point needs' if warnings == 1 else f'{warnings} points need'} attention before this number is used."
+    )
 
 
 def methods_paragraph(data: ReportData) -> str:
     """Plain text for a paper, from what the folder records; a value that is not recorded is left out."""
-    sentences = [_particles_sentence(data), _search_sentence(data), _halves_sentence(data), _resolution_sentence(data), _views_sentence(data)]
+    sentences = [
+        _particles_sentence(data),
+        _search_sentence(data),
+        _halves_sentence(data),
+        _resolution_sentence(data),
+        _views_sentence(data),
+    ]
     return " ".join(filter(None, sentences))
 
 
@@ -76,11 +94,16 @@ def _search_sentence(data: ReportData) -> str:
     last = next(one for one in reversed(data.iterations) if np.isfinite(one.angular_step_deg))
     settings = dict(data.settings)
     lowpass, reference = data.record.param("initial_lowpass"), data.record.param("reference").rpartition("/")[2]
-    start = f"Starting from {reference or 'the reference map'}" + (f" low-pass filtered to {lowpass} Å, " if lowpass else ", ")
+    start = f"Starting from {reference or 'the reference map'}" + (
+        f" low-pass filtered to {lowpass} Å, " if lowpass else ", "
+    )
     diameter = data.record.param("mask_diameter") or settings.get("mask diameter (Å)", "")
     mask = f" in a circular mask of {diameter} Å" if diameter else ""
-    return (f"{start}poses were searched by maximum a posteriori likelihood{mask} on HEALPix grids refined from {first.angular_step_deg:g} to "
-            f"{last.angular_step_deg:.2g} degrees over {last.number} iterations.")
+    return (
+        f"{start}poses were searched by maximum a posteriori likelihood{mask} on HEALPix grids refined from "
+        f"{first.angular_step_deg:g} to "
+        f"{last.angular_step_deg:.2g} degrees over {last.number} iterations."
+    )
 
 
 def _halves_sentence(data: ReportData) -> str:
@@ -97,10 +120,19 @@ def _resolution_sentence(data: ReportData) -> str:
         return ""
     post = data.postprocess
     if post is None:
-        return f"The resolution was {data.resolution:.2f} Å at a Fourier shell correlation of 0.143 between the unmasked half maps."
-    sharpened = f", and the map was sharpened with a B-factor of {post.b_factor:.0f} Å²" if np.isfinite(post.b_factor) else ""
-    return (f"The resolution was {post.resolution:.2f} Å at a Fourier shell correlation of 0.143 between masked half maps, corrected by "
-            f"phase randomisation{f' beyond {post.randomise_from:.1f} Å' if np.isfinite(post.randomise_from) else ''}{sharpened}.")
+        return (
+            f"The resolution was {data.resolution:.2f} Å at a Fourier shell correlation of 0.143 between the "
+            "unmasked half maps."
+        )
+    sharpened = (
+        f", and the map was sharpened with a B-factor of {post.b_factor:.0f} Å²" if np.isfinite(post.b_factor) else ""
+    )
+    return (
+        f"The resolution was {post.resolution:.2f} Å at a Fourier shell correlation of 0.143 between masked "
+        "half maps, corrected by "
+        "phase "
+        f"randomisation{f' beyond {post.randomise_from:.1f} Å' if np.isfinite(post.randomise_from) else ''}{sharpened}."
+    )
 
 
 def _views_sentence(data: ReportData) -> str:
