@@ -34,9 +34,9 @@ $(READY): pyproject.toml constraints.txt
 	    echo "== the default index offers torch with CUDA; taking the CPU build (set TORCH_INDEX to choose)"; \
 	    index="--index-url $(CPU_INDEX)"; \
 	  fi; \
-	  echo "== installing $(TORCH) $$index"; $(PIP) install -q $$index "$(TORCH)"; }
+	  echo "== installing $(TORCH) $$index"; $(PIP) install -qq $$index "$(TORCH)"; }
 	@echo "== installing verglas and the tools for its tests"
-	@$(PIP) install -q -c constraints.txt -e '.[dev]'
+	@$(PIP) install -qq -c constraints.txt -e '.[dev]'
 	@touch $(READY)
 
 demo: $(READY)

@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Literal
 from verglas.types import Map, Particles
 
 if TYPE_CHECKING:
+    from verglas.methods.mapops import MapComparison
     from verglas.methods.masking import MaskResult
     from verglas.methods.postprocess import PostprocessResult, Settings
 
-__all__ = ["make_mask", "postprocess", "read_map", "read_particles", "write_map", "write_particles"]
+__all__ = [
+    "compare_maps", "make_mask", "phantom", "postprocess", "read_map", "read_particles", "simulate_particles",
+    "write_map", "write_particles",
+]
 
 
 def read_particles(path: str | Path, project: str | Path | None = None) -> Particles:
@@ -61,3 +65,40 @@ def postprocess(
     from verglas.methods.postprocess import postprocess
 
     return postprocess(half1, half2, mask, settings, device)
+
+
+def compare_maps(one: Map, other: Map, mask: Map | None = None) -> "MapComparison":
+    """FSC of two maps on one grid (`.fsc`, `.at_half` in Å) and the correlation of their voxels."""
+    from verglas.methods.mapops import compare_maps
+
+    return compare_maps(one, other, mask)
+
+
+def phantom(box: int, pixel_size: float, symmetry: str = "C1", mass: float = 200.0, seed: int = 1) -> Map:
+    """The map of a made-up protein; `pixel_size` in Å, `mass` in kDa."""
+    from verglas.methods import simulate
+
+    return simulate.phantom(box, pixel_size, symmetry, mass, seed)
+
+
+def simulate_particles(
+    volume: Map, number: int, folder: str | Path, *, snr: float = 0.05, offset_sd: float = 7.0, seed: int = 0
+) -> Particles:
+    """Images of a map in random poses under random CTFs, and the truth about them.
+
+    Writes particles.mrcs, particles.star (without poses) and truth.star into `folder`; `snr` is the variance of the
+    signal over that of the white noise, `offset_sd` the spread of the origins in Å.
+    """
+    from verglas.jobs.simulate_particles import write_stacks
+    from verglas.methods import simulate
+
+    place = Path(folder).resolve()
+    place.mkdir(parents=True, exist_ok=True)
+    optics = simulate.optics_group(volume.pixel_size, volume.box)
+    plan = simulate.Design(number, (optics,), simulate.UniformPoses(offset_sd), stack=str(place / "particles"), seed=seed)
+    truth = simulate.design(plan)
+    for _ in write_stacks(simulate.images(volume, truth, simulate.WhiteNoise(snr), seed), truth, place, "float32"):
+        pass
+    write_particles(place / "truth.star", truth)
+    write_particles(place / "particles.star", simulate.blind(truth))
+    return truth

@@ -18,9 +18,15 @@ class Entry(NamedTuple):
 
 
 ENTRIES: dict[str, Entry] = {
+    "refine3d": Entry(
+        "verglas.jobs.refine3d", "JOB", "Refine one structure from particles and a starting map, halves kept independent."
+    ),
     "mask": Entry("verglas.jobs.mask", "JOB", "Make a soft solvent mask from a map."),
     "postprocess": Entry(
         "verglas.jobs.postprocess", "JOB", "Resolution (FSC) and a sharpened map from two half maps."
+    ),
+    "simulate particles": Entry(
+        "verglas.jobs.simulate_particles", "JOB", "Images with known poses from a map, a model or the built-in phantom."
     ),
     "map resize": Entry("verglas.jobs.map_change", "RESIZE", "Another box or pixel size by Fourier interpolation."),
     "map crop": Entry("verglas.jobs.map_change", "CROP", "Another box around the centre, voxels unchanged."),

@@ -1,0 +1,161 @@
+"""A refinement's state as RELION's tables: model, sampling, optimiser (RELION 3.1 to 5)."""
+
+from math import sqrt
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from verglas.io.star import Table
+from verglas.io.star_rows import text_column
+from verglas.types import Particles
+from verglas.units import DEGREE
+
+if TYPE_CHECKING:
+    from verglas.methods.refine.plan import Plan
+    from verglas.methods.refine.state import Model, State
+
+UNLIMITED = 999
+FAR = 999.0
+
+
+def model(state: "State", half: int, map_name: str, particles: Particles, plan: "Plan") -> dict[str, Table]:
+    """model.star of one half (1 or 2)."""
+    one, schedule = state.models[half - 1], state.schedule
+    classes = Table({
+        "rlnReferenceImage": text_column([map_name]), "rlnClassDistribution": np.ones(1),
+        "rlnAccuracyRotations": np.array([degrees_or_never(schedule.accuracy_angle)]),
+        "rlnAccuracyTranslationsAngst": np.array([schedule.accuracy_offset]),
+        "rlnEstimatedResolution": np.array([state.resolution]),
+    })
+    blocks = {"model_general": _general(state, one, particles, plan), "model_classes": classes,
+              "model_class_1": _spectra(state, one), "model_groups": _groups(one, particles, half)}
+    for number, sigma2 in enumerate(one.sigma2, start=1):
+        blocks[f"model_optics_group_{number}"] = _noise(state, sigma2)
+    return blocks | {"model_pdf_orient_class_1": Table({"rlnOrientationDistribution": one.direction_prior})}
+
+
+def _general(state: "State", one: "Model", particles: Particles, plan: "Plan") -> Table:
+    sigma = state.sampling.sigma / DEGREE
+    return Table.of_values({
+        "rlnReferenceDimensionality": 3, "rlnDataDimensionality": 2, "rlnOriginalImageSize": state.box,
+        "rlnCurrentResolution": state.resolution, "rlnCurrentImageSize": state.schedule.current_size,
+        "rlnPaddingFactor": plan.padding, "rlnIsHelix": 0, "rlnFourierSpaceInterpolator": 1,
+        "rlnMinRadiusNnInterpolation": 10, "rlnPixelSize": state.pixel_size, "rlnNrClasses": 1, "rlnNrBodies": 1,
+        "rlnNrGroups": len(particles.group_names), "rlnNrOpticsGroups": len(particles.optics),
+        "rlnTau2FudgeFactor": 1.0, "rlnNormCorrectionAverage": one.average_norm,
+        "rlnSigmaOffsetsAngst": sqrt(one.sigma2_offset), "rlnOrientationalPriorMode": int(sigma > 0),
+        "rlnSigmaPriorRotAngle": sigma, "rlnSigmaPriorTiltAngle": sigma, "rlnSigmaPriorPsiAngle": sigma,
+        "rlnLogLikelihood": one.log_likelihood, "rlnAveragePmax": one.average_pmax,
+    })
+
+
+def shells(state: "State") -> dict[str, np.ndarray]:
+    """Index, 1/Å and Å of shells 0 .. B//2; RELION calls shell 0 999 Å."""
+    index = np.arange(state.box // 2 + 1)
+    extent = state.box * state.pixel_size
+    return {"rlnSpectralIndex": index, "rlnResolution": index / extent,
+            "rlnAngstromResolution": np.where(index == 0, FAR, extent / np.maximum(index, 1))}
+
+
+def _spectra(state: "State", one: "Model") -> Table:
+    return Table(shells(state) | {
+        "rlnSsnrMap": one.ssnr, "rlnGoldStandardFsc": state.fsc, "rlnReferenceSigma2": one.sigma2_reference,
+        "rlnReferenceTau2": one.tau2,
+    })
+
+
+def _groups(one: "Model", particles: Particles, half: int) -> Table:
+    count = len(particles.group_names)
+    members = np.bincount(particles.group[particles.half == half], minlength=count)
+    return Table({
+        "rlnGroupNumber": np.arange(1, count + 1), "rlnGroupName": text_column(particles.group_names),
+        "rlnGroupNrParticles": members, "rlnGroupScaleCorrection": one.scale,
+    })
+
+
+def _noise(state: "State", sigma2: np.ndarray) -> Table:
+    columns = shells(state)
+    kept = sigma2 > 0
+    return Table({name: columns[name][kept] for name in ("rlnSpectralIndex", "rlnResolution")} | {"rlnSigma2Noise": sigma2[kept]})
+
+
+def sampling(state: "State", plan: "Plan") -> dict[str, Table]:
+    """sampling.star: the coarse grids."""
+    from verglas.core.sampling import orientation_grid
+    from verglas.core.sphere import pix2ang_nest
+
+    now = state.sampling
+    grid = orientation_grid(now.order, plan.symmetry)
+    rot, tilt = pix2ang_nest(now.order, grid.pixels)
+    general = Table.of_values({
+        "rlnIs3DSampling": 1, "rlnIs3DTranslationalSampling": 0, "rlnHealpixOrder": now.order,
+        "rlnSymmetryGroup": plan.symmetry.upper(), "rlnTiltAngleLimit": -91.0, "rlnPsiStep": grid.psi_step / DEGREE,
+        "rlnOffsetRange": now.offset_range, "rlnOffsetStep": now.offset_step, "rlnHelicalOffsetStep": -1.0,
+        "rlnSamplingPerturbInstance": now.perturbation, "rlnSamplingPerturbFactor": 0.5,
+        "rlnHealpixOrderOriginal": plan.healpix_order, "rlnPsiStepOriginal": 60.0 / 2**plan.healpix_order,
+        "rlnOffsetRangeOriginal": plan.offset_range, "rlnOffsetStepOriginal": 2 * plan.offset_step,
+    })
+    return {"sampling_general": general, "sampling_directions": Table({
+        "rlnAngleRot": np.asarray(rot) / DEGREE, "rlnAngleTilt": np.asarray(tilt) / DEGREE})}
+
+
+def optimiser(state: "State", folder: Path, root: str, plan: "Plan") -> dict[str, Table]:
+    """optimiser.star: names of the other files, options, counters."""
+    names = {
+        "rlnOutputRootName": str(folder / "run"), "rlnModelStarFile": str(folder / f"{root}_half1_model.star"),
+        "rlnModelStarFile2": str(folder / f"{root}_half2_model.star"),
+        "rlnExperimentalDataStarFile": str(folder / f"{root}_data.star"),
+        "rlnOrientSamplingStarFile": str(folder / f"{root}_sampling.star"),
+        "rlnCurrentIteration": state.iteration, "rlnNumberOfIterations": plan.max_iterations or UNLIMITED,
+    }
+    return {"optimiser_general": Table.of_values(names | _options(plan) | _counters(state, plan) | NEVER_USED)}
+
+
+def _options(plan: "Plan") -> dict[str, object]:
+    return {
+        "rlnDoSplitRandomHalves": 1, "rlnJoinHalvesUntilThisResolution": plan.join or -1.0,
+        "rlnAdaptiveOversampleOrder": 1, "rlnAdaptiveOversampleFraction": plan.adaptive_fraction,
+        "rlnRandomSeed": plan.seed, "rlnParticleDiameter": plan.diameter, "rlnWidthMaskEdge": 5, "rlnDoZeroMask": 1,
+        "rlnDoSolventFlattening": 1, "rlnDoSolventFscCorrection": int(plan.solvent_corrected),
+        "rlnDoAutoRefine": 1, "rlnAutoLocalSearchesHealpixOrder": plan.local_from_order,
+        "rlnDoCorrectNorm": int(plan.correct_norm), "rlnDoCorrectScale": int(plan.correct_scale),
+        "rlnDoIgnoreCtfUntilFirstPeak": int(plan.intact_first_peak),
+    }
+
+
+def _counters(state: "State", plan: "Plan") -> dict[str, object]:
+    now = state.schedule
+    return {
+        "rlnIncrementImageSize": now.increment, "rlnNumberOfIterWithoutResolutionGain": now.without_gain,
+        "rlnBestResolutionThusFar": 1.0 / state.resolution,
+        "rlnNumberOfIterWithoutChangingAssignments": now.without_change,
+        "rlnOverallAccuracyRotations": degrees_or_never(now.accuracy_angle),
+        "rlnOverallAccuracyTranslationsAngst": now.accuracy_offset,
+        "rlnChangesOptimalOrientations": degrees_or_never(now.last.angles),
+        "rlnChangesOptimalOffsets": now.last.offsets, "rlnChangesOptimalClasses": 0.0,
+        "rlnSmallestChangesOrientations": degrees_or_never(now.smallest.angles),
+        "rlnSmallestChangesOffsets": now.smallest.offsets, "rlnSmallestChangesClasses": 0,
+        "rlnHasConverged": int(now.converged), "rlnHasHighFscAtResolLimit": int(now.high_fsc_at_limit),
+        "rlnHasLargeSizeIncreaseIterationsAgo": 0,
+        "rlnRefsAreCtfCorrected": int(state.iteration > 0 or plan.absolute_greyscale),
+    }
+
+
+def degrees_or_never(radians: float) -> float:
+    """Degrees; what is not known yet stays 999."""
+    from verglas.methods.refine.state import NEVER
+
+    return FAR if radians >= NEVER else radians / DEGREE
+
+
+NEVER_USED: dict[str, object] = {
+    "rlnSolventMaskName": "None", "rlnSolventMask2Name": "None", "rlnBodyStarFile": "None", "rlnTauSpectrumName": "None",
+    "rlnMaximumCoarseImageSize": -1, "rlnHighresLimitExpectation": -1.0, "rlnLowresLimitExpectation": -1.0,
+    "rlnDoMapEstimation": 1, "rlnDoFastSubsetOptimisation": 0, "rlnDoExternalReconstruct": 0,
+    "rlnDoStochasticGradientDescent": 0, "rlnMaximumSignificantPoses": -1, "rlnDoSkipAlign": 0, "rlnDoSkipRotate": 0,
+    "rlnLocalSymmetryFile": "None", "rlnDoHelicalRefine": 0, "rlnDoCorrectCtf": 1, "rlnCtfDataArePhaseFlipped": 0,
+    "rlnDoOnlyFlipCtfPhases": 0, "rlnFixSigmaNoiseEstimates": 0, "rlnFixSigmaOffsetEstimates": 0,
+    "rlnMaxNumberOfPooledParticles": 30,
+}
+"""Options that RELION's reader insists on and that have one value here."""
