@@ -1,12 +1,15 @@
 """The run of refine3d: from the inputs to the last iteration, with files, events and a report after each one."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from verglas.jobs import refine3d_state as states
 from verglas.jobs.refine3d_files import write_final, write_iteration
 from verglas.jobs.refine3d_input import Inputs, StackReader, make_plan, open_inputs
+from verglas.jobs.refine3d_state import Checkpoint
 from verglas.jobs.refine3d_tell import Teller
 from verglas.jobs.spec import Context
 
@@ -14,32 +17,69 @@ if TYPE_CHECKING:
     from verglas.jobs.refine3d import Refine3dParams
     from verglas.methods.refine.plan import Plan
     from verglas.methods.refine.source import Source
+    from verglas.methods.refine.state import State
     from verglas.runtime.blocks import Budget
+
+FIXED_MEMORY_GB = 4.0
+"""Planned with when runs must agree bit for bit: sums are taken block by block."""
 
 
 def refine(params: "Refine3dParams", context: Context) -> None:
     """Everything after the door."""
     from verglas.methods.refine import loop
+    from verglas.runtime.blocks import Budget
 
     inputs = open_inputs(params, context.project)
     plan = make_plan(params, inputs.box, inputs.pixel_size, context.resources.seed)
-    particles = replace(inputs.particles, half=loop.assign_halves(inputs.particles.half, plan))
-    inputs = replace(inputs, particles=particles)
-    teller = Teller(context, particles)
-    source = make_source(inputs, plan, make_budget(context), teller)
-    origin = particles.poses.origin if params.keep_offsets else None
-    state = loop.start(source, np.array(inputs.reference.data), inputs.pixel_size, plan, origin)
-    write_iteration(context.output, state, particles, plan)
+    earlier = restore(context)
+    half = loop.assign_halves(inputs.particles.half, plan) if earlier is None else earlier.half
+    inputs = replace(inputs, particles=replace(inputs.particles, half=half))
+    memory = make_budget(context) if earlier is None else Budget(earlier.work, earlier.cache)
+    teller = Teller(context, inputs.particles)
+    source = make_source(inputs, plan, memory, teller)
+    if earlier is None:
+        origin = inputs.particles.poses.origin if params.keep_offsets else None
+        state = loop.start(source, np.array(inputs.reference.data), inputs.pixel_size, plan, origin)
+        keep(context.output, state, source, plan)
+    else:
+        state = earlier.state
+    teller.close(iterate(state, source, plan, teller))
+
+
+def iterate(state: "State", source: "Source", plan: "Plan", teller: Teller) -> "State":
+    """To the end; after every iteration files, event, log line, and the chance to stop."""
+    from verglas.methods.refine import loop
+
+    teller.begin(state.iteration + 1)
     for step in loop.steps(state, source, plan):
         state = step.state
-        if state.finished:
-            write_final(context.output, state, particles, plan)
-        else:
-            write_iteration(context.output, state, particles, plan)
+        keep(teller.context.output, state, source, plan)
         teller.tell(step)
         if not state.finished:
-            context.stop_if_asked()
-    teller.close(state)
+            teller.context.stop_if_asked()
+    return state
+
+
+def keep(folder: Path, state: "State", source: "Source", plan: "Plan") -> None:
+    """The files of an iteration: the exact state first, RELION's optimiser last."""
+    if state.finished:
+        write_final(folder, state, source.particles, plan)
+        return
+    states.save(folder, Checkpoint(state, source.particles.half, source.budget.work, source.budget.cache))
+    write_iteration(folder, state, source.particles, plan)
+    states.forget(folder, state.iteration)
+
+
+def restore(context: Context) -> Checkpoint | None:
+    """What an interrupted run left, when continuing."""
+    if not context.continuing:
+        return None
+    states.clean(context.output)
+    number = states.newest(context.output)
+    if number is None:
+        return None
+    context.log(f"going on after iteration {number}")
+    return states.load(context.output, number)
 
 
 def make_source(inputs: Inputs, plan: "Plan", memory: "Budget", teller: Teller) -> "Source":
@@ -54,10 +94,9 @@ def make_source(inputs: Inputs, plan: "Plan", memory: "Budget", teller: Teller) 
 
 
 def make_budget(context: Context) -> "Budget":
-    """Block sizes; fixed when runs must agree bit for bit, since sums are taken block by block."""
+    """Block sizes, from the memory the user allows or that is free."""
     from verglas.runtime.blocks import budget
 
     resources = context.resources
-    if resources.deterministic and resources.memory_gb is None:
-        return budget(4.0)
-    return budget(resources.memory_gb)
+    fixed = resources.deterministic and resources.memory_gb is None
+    return budget(FIXED_MEMORY_GB if fixed else resources.memory_gb)

@@ -23,6 +23,10 @@ class Teller:
         self.done, self.iteration = 0, 1
         self.report = LiveReport(context.output)
 
+    def begin(self, iteration: int) -> None:
+        """The next particles belong to `iteration`."""
+        self.done, self.iteration = 0, iteration
+
     def progress(self, count: int) -> None:
         """`count` more particles of the iteration are done."""
         self.done += count
@@ -34,7 +38,7 @@ class Teller:
         self.context.event("iteration", **numbers)
         self.context.log(iteration_line(step, numbers))
         self.report.update()
-        self.done, self.iteration = 0, step.state.iteration + 1
+        self.begin(step.state.iteration + 1)
 
     def close(self, state: "State") -> None:
         """The last page of the report."""
