@@ -13,8 +13,8 @@ FAST_BYTES = 4_000_000
 """Loops with more bytes than this (about 20,000 rows of 30 columns) are worth the 0.4 s that importing numba costs."""
 
 _BLOCK = re.compile(rb"(?i)data_(\S*)")
-_END = re.compile(rb"(?i)(?:^|\n)[ \t]*(?:data_\S*[ \t\r]*(?:\n|#|\Z)|loop_[ \t\r]*(?:\n|#|\Z)|_)")
-_TEXT_OR_END = re.compile(rb"(?i)(?:^|\n)(?:;|[ \t]*(?:data_\S*[ \t\r]*(?:\n|#|\Z)|loop_[ \t\r]*(?:\n|#|\Z)|_))")
+_END = re.compile(rb"(?i)[ \t]*(?:data_\S*[ \t\r]*(?:\n|#|\Z)|loop_[ \t\r]*(?:\n|#|\Z)|_)")
+_CANDIDATE = re.compile(rb"(?im)^[ \t]*(?:;|_|data_|loop_)")
 
 
 @dataclass
@@ -122,9 +122,13 @@ def _loop(scan: _Scan) -> Table:
         labels[_new_label(split_line(scan.next_line())[0], labels, before)] = None
     if not labels:
         raise DataError("'loop_' is not followed by column labels", where=scan.at_line(), remedy="add one line '_label' for each column")
-    body = scan.data[scan.position:_body_end(scan)]
-    scan.position += len(body)
-    return Table(dict(zip(labels, _columns(body, list(labels), scan.where))))
+    start = scan.position
+    scan.position, has_text_fields = _body_end(scan)
+    if has_text_fields or scan.position - start < FAST_BYTES:
+        return Table(dict(zip(labels, exact_rows(scan.data[start:scan.position], list(labels), scan.where))))
+    from verglas.io.star_fast_read import fast_rows
+
+    return Table(dict(zip(labels, fast_rows(scan.data, start, scan.position, list(labels), scan.where))))
 
 
 def _new_label(token: bytes, known: dict, where: str) -> str:  # type: ignore[type-arg]
@@ -136,18 +140,31 @@ def _new_label(token: bytes, known: dict, where: str) -> str:  # type: ignore[ty
     return label
 
 
-def _body_end(scan: _Scan) -> int:
-    """Where the rows of a loop end; text fields are skipped, whatever they contain."""
-    position = max(scan.position - 1, 0)  # the newline before the first row
-    while match := _TEXT_OR_END.search(scan.data, position):
-        if not match.group().endswith(b";"):
-            return match.start() + 1 if match.group().startswith(b"\n") else match.start()
-        closing = scan.data.find(b"\n;", match.end())
-        if closing < 0:
-            return len(scan.data)
-        position = closing + 2
-    return len(scan.data)
+def _body_end(scan: _Scan) -> tuple[int, bool]:
+    """Where the rows of a loop end, and whether there are text fields among them (skipped here, whatever they contain)."""
+    position, has_text_fields = scan.position, False
+    while position < len(scan.data):
+        position = _next_candidate(scan.data, position)
+        if scan.data.startswith(b";", position):
+            closing, has_text_fields = scan.data.find(b"\n;", position), True
+            position = len(scan.data) if closing < 0 else _line_after(scan.data, closing + 1)
+        elif _END.match(scan.data, position):
+            return position, has_text_fields
+        else:
+            position = _line_after(scan.data, position)
+    return len(scan.data), has_text_fields
 
 
-def _columns(body: bytes, labels: list[str], where: str) -> list[np.ndarray]:
-    return exact_rows(body, labels, where)
+def _line_after(data: bytes, position: int) -> int:
+    end = data.find(b"\n", position)
+    return len(data) if end < 0 else end + 1
+
+
+def _next_candidate(data: bytes, position: int) -> int:
+    """Start of the first line from here on that may end a loop or begin a text field."""
+    if len(data) - position < FAST_BYTES:
+        match = _CANDIDATE.search(data, position)
+        return match.start() if match else len(data)
+    from verglas.io.star_fast_read import find_end
+
+    return int(find_end(np.frombuffer(data, dtype=np.uint8), position))

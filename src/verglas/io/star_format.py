@@ -73,7 +73,7 @@ def _rows_text(columns: dict[str, list[str]], table: Table) -> str:
         texts if table.columns[label].dtype == object else [text.rjust(_WIDTH) for text in texts]
         for label, texts in columns.items()
     ]
-    rows = [" ".join(row).replace("\n ;", "\n;") + " \n" for row in zip(*padded)]
+    rows = [" ".join(row) + " \n" for row in zip(*padded)]
     return "".join(rows) + " \n"
 
 
