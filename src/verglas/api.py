@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from verglas.methods.postprocess import PostprocessResult, Settings
 
 __all__ = [
-    "compare_maps", "make_mask", "phantom", "postprocess", "read_map", "read_particles", "simulate_particles",
+    "Map", "Particles", "compare_maps", "make_mask", "phantom", "postprocess", "read_map", "read_particles", "simulate_particles",
     "write_map", "write_particles",
 ]
 
