@@ -88,3 +88,18 @@ def factorise(names: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     known: dict[str, int] = {}
     codes = [known.setdefault(name, len(known)) for name in names]
     return np.array(codes, dtype=np.int64), tuple(known)
+
+
+def block_of(tables: dict[str, Table], block: str, path: str) -> Source:
+    """One block of a file, or an error that lists the blocks there are."""
+    if block not in tables:
+        present = ", ".join("data_" + name for name in list(tables)[:8])
+        raise InputError(f"no block data_{block}; there are {present}", where=path, remedy="is this the right kind of STAR file?")
+    return Source(tables[block], path, block)
+
+
+def require_values(source: Source, labels: tuple[str, ...]) -> None:
+    """Raise unless the table has exactly one row, with all these labels."""
+    source.require(labels)
+    if len(source.table) != 1:
+        raise DataError(f"{len(source.table)} rows, expected one value per label", where=source.where, remedy="make the file again")
