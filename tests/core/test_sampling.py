@@ -143,14 +143,13 @@ def every_candidate(
 ) -> dict[int, float]:
     """The prior mode by definition: all grid matrices, their Euler angles, all mates; rotation number -> prior."""
     matrices = sampling.rotations(grid, None, perturbation).reshape(grid.direction_count, grid.psi_count, 3, 3)
-    psi = rot.matrix_to_euler(matrices)[..., 2]
     mates = centre @ group
     angles = (mates[:, 2] @ matrices[:, 0, 2].T).clamp(-1, 1).acos()
     mate, weights = angles.argmin(0), _prior(angles.amin(0), sigmas[0])
     found = {}
     for j in torch.nonzero(weights)[:, 0].tolist():
-        wanted = rot.matrix_to_euler(mates[mate[j]])[2]
-        turn = torch.remainder(psi[j] - wanted + pi, 2 * pi) - pi
+        q = matrices[j] @ mates[mate[j]].T
+        turn = torch.atan2(q[:, 0, 1] - q[:, 1, 0], q[:, 0, 0] + q[:, 1, 1])
         for i, w in enumerate((weights[j] * _prior(turn.abs(), sigmas[1])).tolist()):
             if w > 0:
                 found[j * grid.psi_count + i] = w

@@ -82,9 +82,11 @@ def _problem(images: int = 5, slices: int = 7, shifts: int = 4, pixels: int = 31
     }
 
 
-def test_score() -> None:
-    p = _problem()
-    torch.testing.assert_close(kernels.score(**p), reference.score(**p), rtol=1e-4, atol=1e-4)
+@pytest.mark.parametrize("fan", [(1, 1), (3, 1), (2, 4)])
+def test_score(fan: tuple[int, int]) -> None:
+    p = _problem(slices=7 * fan[0], shifts=4 * fan[1])
+    p |= {"cut": p["cut"] // fan[0], "shift": p["shift"] // fan[1], "prior": torch.randn(len(p["shift"]), generator=_generator())}
+    torch.testing.assert_close(kernels.score(**p, fan=fan), reference.score(**p, fan=fan), rtol=1e-4, atol=1e-4)
 
 
 def test_score_is_the_log_likelihood() -> None:
@@ -93,37 +95,47 @@ def test_score_is_the_log_likelihood() -> None:
     ctf, sigma2 = torch.rand(31) + 0.5, torch.rand(31) + 0.5
     x = _complex(1, 31)
     p |= {"a": ctf * x / sigma2, "b": (ctf**2 / sigma2)[None]}
-    p |= {"image": torch.zeros(2).int(), "cut": torch.arange(2).int(), "start": torch.tensor([0, 1, 2]), "shift": torch.tensor([0, 1]).int()}
+    p |= {"image": torch.zeros(2).int(), "cut": torch.arange(2).int(), "start": torch.tensor([0, 1, 2]), "shift": torch.tensor([0, 1]).int(), "prior": torch.zeros(2)}
     s = kernels.score(**p)
     explicit = [-(((ctf * p["slices"][u] - p["shifts"][u] * x[0]).abs() ** 2) / (2 * sigma2))[1:].sum() for u in (0, 1)]
     torch.testing.assert_close(s[1] - s[0], explicit[1] - explicit[0], rtol=1e-4, atol=1e-4)
 
 
-def test_backproject_and_cross() -> None:
-    p = _problem()
-    w = torch.rand(len(p["shift"]), generator=_generator())
+@pytest.mark.parametrize("fan", [(1, 1), (3, 1), (2, 4)])
+def test_backproject_and_cross(fan: tuple[int, int]) -> None:
+    p = _problem(slices=7 * fan[0], shifts=4 * fan[1])
+    p |= {"cut": p["cut"] // fan[0], "shift": p["shift"] // fan[1]}
+    w = torch.rand(len(p["shift"]) * fan[0] * fan[1], generator=_generator())
+    w[torch.rand(len(w), generator=_generator()) < 0.3] = 0
     order = torch.argsort(p["cut"], stable=True)
     bounds = torch.searchsorted(p["cut"][order].contiguous(), torch.arange(8).int())
-    args = (p["a"], p["b"], p["shifts"], p["image"], p["start"], p["shift"], w, order, bounds)
+    args = (p["a"], p["b"], p["shifts"], p["image"], p["start"], p["shift"], w, order, bounds, fan)
     for a, b in zip(kernels.backproject(*args), reference.backproject(*args)):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
     rows, shells = torch.arange(0, 16, 3), torch.tensor([0, 1, 6, 20, 31])
-    args2 = (p["slices"], p["a"], p["b"], p["shifts"], p["cut"], p["start"], p["shift"], w, rows, shells)
+    args2 = (p["slices"], p["a"], p["b"], p["shifts"], p["cut"], p["start"], p["shift"], w, rows, shells, fan)
     for a, b in zip(kernels.cross(*args2), reference.cross(*args2)):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("most", [3, 1 << 62])
 @pytest.mark.parametrize("spread", [0.1, 5.0, 100.0])
-def test_select(spread: float, most: int) -> None:
+def test_selection(spread: float, most: int) -> None:
     start = torch.tensor([0, 1, 40, 41, 300])
     logp = torch.randn(300, generator=_generator()) * spread
-    fast, slow = kernels.select(logp, start, 0.999, most), reference.select(logp, start, 0.999, most)
-    for a, b in zip(fast, slow):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
-    kept, _, probability, _, _ = fast
-    if most > 300:
-        sums = torch.zeros(4).index_add_(0, torch.repeat_interleave(torch.arange(4), kept.diff()), probability)
+    least, evidence, best = kernels.threshold(logp, start, 0.999, most)
+    for a, b in zip((least, evidence, best), reference.threshold(logp, start, 0.999, most)):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
+    for a, b in zip(kernels.compact(logp, start, least), reference.compact(logp, start, least)):
+        assert torch.equal(a, b)
+    expected = reference.weigh(logp, start, least, evidence)
+    weight = kernels.weigh(logp.clone(), start, least, evidence)
+    torch.testing.assert_close(weight, expected, rtol=1e-4, atol=1e-7)
+    image = torch.repeat_interleave(torch.arange(4), start.diff())
+    if most == 3:
+        assert torch.bincount(image[weight > 0], minlength=4).max() <= 3
+    else:
+        sums = torch.zeros(4).index_add_(0, image, weight)
         assert bool((sums > 0.998).all()) and bool((sums < 1.0001).all())
 
 

@@ -8,7 +8,6 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from verglas.core.rotations import matrix_to_euler
 
 _WIDTH = 3.0
 """Samples farther than this many standard deviations from the prior are left out."""
@@ -33,7 +32,7 @@ class _Directions(NamedTuple):
 
     tree: cKDTree
     directions: int
-    psi_zero: np.ndarray
+    in_plane: Tensor
     psi_count: int
     operators: Tensor
 
@@ -58,9 +57,10 @@ def near(
 
     first (D, 3, 3): the matrices at in-plane angle 0, turned by i 2 pi / psi_count for the others; operators (S, 3, 3).
     Direction j is kept where the angle a between it and the nearest symmetry mate of the prior's is
-    at most 3 sigma, with weight exp(-a^2 / (2 sigma_direction^2)); then the in-plane angles whose Euler psi is within 3
-    sigma_psi of psi of that same mate A S, likewise. Each of the two priors is normalised to 1; where nothing is that
-    near the nearest sample gets all. This is RELION's prior mode, which compares the angles psi, not rotations.
+    at most 3 sigma, with weight exp(-a^2 / (2 sigma_direction^2)); then the in-plane angles whose twist against
+    that same mate A S is within 3 sigma_psi, likewise. Each of the two priors is normalised to 1; where nothing is that
+    near the nearest sample gets all. RELION's prior mode, but for the in-plane angle, which is the twist between the two
+    frames and not a difference of Euler psi.
     """
     mates = _symmetry_mates(first.to(torch.float64).cpu(), psi_count, operators)
     cone = 0.5 * (1.0 - cos(min(_WIDTH * sigma_direction, pi))) * mates.directions * len(operators)
@@ -84,7 +84,7 @@ def _symmetry_mates(first: Tensor, psi_count: int, operators: Tensor) -> _Direct
     """All mates S_s d_j of the grid directions: nearest to a direction a where d_j is nearest to the mate a S_s."""
     group = operators.to(torch.float64).cpu()
     points = torch.einsum("sab,jb->sja", group, first[:, 2]).reshape(-1, 3)
-    return _Directions(cKDTree(points.numpy()), len(first), matrix_to_euler(first)[:, 2].numpy(), psi_count, group)
+    return _Directions(cKDTree(points.numpy()), len(first), first[:, :2].clone(), psi_count, group)
 
 
 def _near_directions(mates: _Directions, axes: np.ndarray, sigma: float) -> _Pairs:
@@ -125,10 +125,12 @@ def _with_psi(
 
 
 def _wanted_psi(mates: _Directions, centres: Tensor, pairs: _Pairs) -> np.ndarray:
-    """In-plane angle (rad) on the grid, for each pair, at which Euler psi equals that of the prior's mate A S.
+    """In-plane angle (rad) on the grid, for each pair, that brings the grid's frame nearest to that of the prior's mate A S.
 
-    Turning a pose in-plane adds to its psi, so Euler psi at grid angle psi_i is psi_i + psi_zero of its direction, also
-    if perturbed.
+    For q = G A'^T, G the grid's matrix at angle 0 and A' = A S, the rotation Rz(psi) G has the largest trace with A' at
+    psi = -atan2(q01 - q10, q00 + q11). Unlike differences of Euler psi this is right for top views, where rot and psi trade places.
     """
-    psi = matrix_to_euler(torch.einsum("nab,sbc->nsac", centres, mates.operators))[..., 2].numpy()
-    return psi[pairs.particle, pairs.operator] - mates.psi_zero[pairs.direction]
+    grid = mates.in_plane[torch.from_numpy(pairs.direction)]
+    mate = centres[torch.from_numpy(pairs.particle)] @ mates.operators[torch.from_numpy(pairs.operator)]
+    q = torch.einsum("kac,kbc->kab", grid, mate[:, :2])
+    return -np.asarray(torch.atan2(q[:, 0, 1] - q[:, 1, 0], q[:, 0, 0] + q[:, 1, 1]))

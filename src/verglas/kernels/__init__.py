@@ -4,6 +4,8 @@ On the CPU the numba versions of `kernels.cpu` run; elsewhere the plain torch de
 Shapes: N images, R or U slices, T shifts, P band pixels, S shells, K pairs, L hypotheses; see the definitions for the equations.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -41,56 +43,89 @@ def insert(data: Tensor, weight: Tensor, values: Tensor, weights: Tensor, axes: 
     return cpu.add(_np(data), _np(weight), _flat(values), _np(weights), _np(axes), _np(k), torch.get_num_threads())
 
 
-def score(slices: Tensor, a: Tensor, b: Tensor, shifts: Tensor, image: Tensor, cut: Tensor, start: Tensor, shift: Tensor) -> Tensor:
-    """Log-likelihoods (L,) of chosen triples; see `reference.score`."""
+def score(
+    slices: Tensor, a: Tensor, b: Tensor, shifts: Tensor, prior: Tensor, image: Tensor, cut: Tensor, start: Tensor, shift: Tensor,
+    fan: tuple[int, int] = (1, 1),
+) -> Tensor:
+    """Log-posteriors (L c m,) of chosen triples and their children; see `reference.score`."""
     if a.is_cuda:
-        return reference.score(slices, a, b, shifts, image, cut, start, shift)
+        return reference.score(slices, a, b, shifts, prior, image, cut, start, shift, fan)
     from verglas.kernels.cpu import score as cpu
 
-    out = torch.empty(len(shift))
-    cpu.score(_flat(slices), _flat(a), _np(b), _flat(shifts), _np(image), _np(cut), _np(start), _np(shift), _np(out))
+    out = torch.empty(len(shift) * fan[0] * fan[1])
+    cpu.score(
+        _flat(slices), _flat(a), _np(b), _flat(shifts), _np(prior), _np(image), _np(cut), _np(start), _np(shift), *fan, _np(out)
+    )
     return out
 
 
 def backproject(
-    x: Tensor, b: Tensor, shifts: Tensor, image: Tensor, start: Tensor, shift: Tensor, weight: Tensor, order: Tensor, bounds: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Sums of weighted shifted images per slice; see `reference.backproject`."""
+    x: Tensor, b: Tensor, shifts: Tensor, image: Tensor, start: Tensor, shift: Tensor, weight: Tensor, order: Tensor, bounds: Tensor,
+    fan: tuple[int, int] = (1, 1),
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Sums of weighted shifted images per fine rotation; see `reference.backproject`."""
     if x.is_cuda:
-        return reference.backproject(x, b, shifts, image, start, shift, weight, order, bounds)
+        return reference.backproject(x, b, shifts, image, start, shift, weight, order, bounds, fan)
     from verglas.kernels.cpu import give as cpu
 
-    data = torch.empty(len(bounds) - 1, x.shape[1], dtype=torch.complex64)
-    power = torch.empty(len(bounds) - 1, x.shape[1])
-    cpu.backproject(
-        _flat(x), _np(b), _flat(shifts), _np(image), _np(start), _np(shift), _np(weight), _np(order), _np(bounds), _flat(data), _np(power)
-    )
-    return data, power
+    rows = (len(bounds) - 1) * fan[0]
+    data, power, mass = torch.empty(rows, x.shape[1], dtype=torch.complex64), torch.empty(rows, x.shape[1]), torch.empty(rows)
+    lists: list[Any] = [_np(t) for t in (image, start, shift, weight, order, bounds)]
+    cpu.backproject(_flat(x), _np(b), _flat(shifts), *lists, *fan, _flat(data), _np(power), _np(mass))
+    return data, power, mass
 
 
 def cross(
-    slices: Tensor, a: Tensor, b: Tensor, shifts: Tensor, cut: Tensor, start: Tensor, shift: Tensor, weight: Tensor, rows: Tensor, shells: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Cross and model power per image and shell; see `reference.cross`."""
+    slices: Tensor, a: Tensor, b: Tensor, shifts: Tensor, cut: Tensor, start: Tensor, shift: Tensor, weight: Tensor, rows: Tensor, shells: Tensor,
+    fan: tuple[int, int] = (1, 1),
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Cross and model power per image and shell, mass per pair; see `reference.cross`."""
     if a.is_cuda:
-        return reference.cross(slices, a, b, shifts, cut, start, shift, weight, rows, shells)
+        return reference.cross(slices, a, b, shifts, cut, start, shift, weight, rows, shells, fan)
     from verglas.kernels.cpu import give as cpu
 
     xa, aa = torch.empty(2, len(rows) - 1, len(shells) - 1)
-    cpu.cross(
-        _flat(slices), _flat(a), _np(b), _flat(shifts), _np(cut), _np(start), _np(shift), _np(weight), _np(rows), _np(shells), _np(xa), _np(aa)
-    )
-    return xa, aa
+    mass = torch.empty(len(cut))
+    lists: list[Any] = [_np(t) for t in (cut, start, shift, weight, rows, shells)]
+    cpu.cross(_flat(slices), _flat(a), _np(b), _flat(shifts), *lists, *fan, _np(xa), _np(aa), _np(mass))
+    return xa, aa, mass
 
 
-def select(logp: Tensor, start: Tensor, fraction: float, most: int = 1 << 62) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """The hypotheses that matter for each image and their posterior; see `reference.select`."""
+def threshold(logp: Tensor, start: Tensor, fraction: float, most: int = 1 << 62) -> tuple[Tensor, Tensor, Tensor]:
+    """(least, evidence, best) of each image's hypotheses; see `reference.threshold`."""
     if logp.is_cuda:
-        return reference.select(logp, start, fraction, most)
+        return reference.threshold(logp, start, fraction, most)
     from verglas.kernels.cpu import select as cpu
 
-    kept, index, probability, evidence, best = cpu.select(_np(logp), _np(start), fraction, most)
-    return torch.from_numpy(kept), torch.from_numpy(index), torch.from_numpy(probability), torch.from_numpy(evidence), torch.from_numpy(best)
+    images = len(start) - 1
+    least, evidence = torch.empty(2, images, dtype=torch.float64)
+    best = torch.empty(images, dtype=torch.int64)
+    cpu.threshold(_np(logp), _np(start), fraction, most, _np(least), _np(evidence), _np(best))
+    return least, evidence, best
+
+
+def compact(logp: Tensor, start: Tensor, least: Tensor) -> tuple[Tensor, Tensor]:
+    """The hypotheses that reach the threshold; see `reference.compact`."""
+    if logp.is_cuda:
+        return reference.compact(logp, start, least)
+    from verglas.kernels.cpu import select as cpu
+
+    kept = torch.zeros(len(start), dtype=torch.int64)
+    cpu.count(_np(logp), _np(start), _np(least), _np(kept[1:]))
+    kept = kept.cumsum(0)
+    index = torch.empty(int(kept[-1]), dtype=torch.int64)
+    cpu.compact(_np(logp), _np(start), _np(least), _np(kept), _np(index))
+    return kept, index
+
+
+def weigh(logp: Tensor, start: Tensor, least: Tensor, evidence: Tensor) -> Tensor:
+    """Posterior probabilities, 0 below the threshold; see `reference.weigh`. On the CPU logp is overwritten."""
+    if logp.is_cuda:
+        return reference.weigh(logp, start, least, evidence)
+    from verglas.kernels.cpu import select as cpu
+
+    cpu.weigh(_np(logp), _np(start), _np(least), _np(evidence))
+    return logp
 
 
 def symmetrise(data: Tensor, weight: Tensor, operators: Tensor, radius: float) -> tuple[Tensor, Tensor]:

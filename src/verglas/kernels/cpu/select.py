@@ -1,69 +1,79 @@
-"""Posterior over the hypotheses of each image and the few that matter, on the CPU; the definition is `kernels.reference.select`."""
+"""Posterior over the hypotheses of each image on the CPU; the definitions are in `kernels.reference.select`."""
 
 import numpy as np
 from numba import njit, prange
 
+BINS = 2048
+"""Bins of log-probability in which the threshold is first looked for."""
+
 
 @njit(parallel=True, cache=True)
-def _candidates(logp: np.ndarray, start: np.ndarray, drop: np.ndarray, peak: np.ndarray, best: np.ndarray, count: np.ndarray) -> None:
+def threshold(
+    logp: np.ndarray, start: np.ndarray, fraction: float, most: int, least: np.ndarray, evidence: np.ndarray, best: np.ndarray
+) -> None:
+    """Fills least, evidence (N,) float64 and best (N,) int64. A histogram finds the bin of the threshold, a sort of that bin the value."""
     for n in prange(len(start) - 1):
-        top, where = -np.inf, start[n]
-        for i in range(start[n], start[n + 1]):
+        first, last = start[n], start[n + 1]
+        top, where = -np.inf, first
+        for i in range(first, last):
             if logp[i] > top:
                 top, where = logp[i], i
+        best[n] = where
+        drop = np.log(max(last - first, 1) * 100.0 / max(1.0 - fraction, 1e-6))
+        scale = BINS / drop
+        mass, count = np.zeros(BINS + 1), np.zeros(BINS + 1, np.int64)
+        for i in range(first, last):
+            below = np.float64(top) - logp[i]
+            if below <= drop:
+                k = int(below * scale)
+                mass[k] += np.exp(-below)
+                count[k] += 1
+        total = mass.sum()
+        evidence[n] = top + np.log(total)
+        k, sum_before, count_before = 0, 0.0, 0
+        while k < BINS and sum_before + mass[k] <= fraction * total and count_before + count[k] < most:
+            sum_before += mass[k]
+            count_before += count[k]
+            k += 1
+        inside = np.empty(count[k], np.float64)
+        used = 0
+        for i in range(first, last):
+            below = np.float64(top) - logp[i]
+            if below <= drop and int(below * scale) == k:
+                inside[used] = below
+                used += 1
+        inside.sort()
+        at = 0
+        while at < used - 1 and sum_before + np.exp(-inside[at]) <= fraction * total and count_before + at + 1 < most:
+            sum_before += np.exp(-inside[at])
+            at += 1
+        least[n] = top - inside[at] if used > 0 else top - drop
+
+
+@njit(parallel=True, cache=True)
+def count(logp: np.ndarray, start: np.ndarray, least: np.ndarray, kept: np.ndarray) -> None:
+    """kept (N,): how many reach the threshold."""
+    for n in prange(len(start) - 1):
         found = 0
         for i in range(start[n], start[n + 1]):
-            found += logp[i] >= top - drop[n]
-        peak[n], best[n], count[n] = top, where, found
+            found += logp[i] >= least[n]
+        kept[n] = found
 
 
 @njit(parallel=True, cache=True)
-def _fill(
-    logp: np.ndarray, start: np.ndarray, drop: np.ndarray, peak: np.ndarray, at: np.ndarray, fraction: float, most: int,
-    where: np.ndarray, weight: np.ndarray, kept: np.ndarray, evidence: np.ndarray,
-) -> None:
+def compact(logp: np.ndarray, start: np.ndarray, least: np.ndarray, to: np.ndarray, index: np.ndarray) -> None:
+    """index[to[n]:to[n+1]]: the positions of those that reach the threshold."""
     for n in prange(len(start) - 1):
-        o, total = at[n], 0.0
+        o = to[n]
         for i in range(start[n], start[n + 1]):
-            if logp[i] >= peak[n] - drop[n]:
-                where[o] = i
-                w = np.exp(np.float64(logp[i]) - peak[n])
-                weight[o] = w
-                total += w
+            if logp[i] >= least[n]:
+                index[o] = i
                 o += 1
-        evidence[n] = peak[n] + np.log(total)
-        order = np.argsort(-weight[at[n] : o])
-        cumulative, used = 0.0, 0
-        while used < len(order) and used < most and cumulative <= fraction * total:
-            cumulative += weight[at[n] + order[used]]
-            used += 1
-        chosen = np.sort(order[:used])
-        for j in range(used):
-            where[at[n] + j] = where[at[n] + chosen[j]]
-            weight[at[n] + j] = weight[at[n] + chosen[j]] / total
-        kept[n] = used
 
 
 @njit(parallel=True, cache=True)
-def _pack(at: np.ndarray, to: np.ndarray, where: np.ndarray, weight: np.ndarray, index: np.ndarray, probability: np.ndarray) -> None:
-    for n in prange(len(to) - 1):
-        for j in range(to[n + 1] - to[n]):
-            index[to[n] + j] = where[at[n] + j]
-            probability[to[n] + j] = weight[at[n] + j]
-
-
-def select(logp: np.ndarray, start: np.ndarray, fraction: float, most: int) -> tuple[np.ndarray, ...]:
-    """logp (L,) float32, start (N+1,) int64 -> (start of kept (N+1,), index (K,), probability (K,), evidence (N,), best (N,))."""
-    images = len(start) - 1
-    size = np.maximum(np.diff(start), 1)
-    drop = np.log(size * 100.0 / max(1.0 - fraction, 1e-6))
-    peak, best, count = np.empty(images, np.float32), np.empty(images, np.int64), np.empty(images, np.int64)
-    _candidates(logp, start, drop, peak, best, count)
-    at = np.concatenate([[0], np.cumsum(count)])
-    where, weight = np.empty(at[-1], np.int64), np.empty(at[-1], np.float64)
-    kept, evidence = np.empty(images, np.int64), np.empty(images, np.float64)
-    _fill(logp, start, drop, peak, at, fraction, most, where, weight, kept, evidence)
-    to = np.concatenate([[0], np.cumsum(kept)])
-    index, probability = np.empty(to[-1], np.int64), np.empty(to[-1], np.float32)
-    _pack(at, to, where, weight, index, probability)
-    return to, index, probability, evidence, best
+def weigh(logp: np.ndarray, start: np.ndarray, least: np.ndarray, evidence: np.ndarray) -> None:
+    """In place: exp(logp - evidence), 0 below the threshold."""
+    for n in prange(len(start) - 1):
+        for i in range(start[n], start[n + 1]):
+            logp[i] = np.exp(logp[i] - evidence[n]) if logp[i] >= least[n] else 0.0

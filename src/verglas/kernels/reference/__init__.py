@@ -3,8 +3,8 @@
 from verglas.kernels.reference.give import backproject, cross
 from verglas.kernels.reference.insert import add
 from verglas.kernels.reference.score import score
-from verglas.kernels.reference.select import select
+from verglas.kernels.reference.select import compact, threshold, weigh
 from verglas.kernels.reference.slice import cut
 from verglas.kernels.reference.symmetrise import symmetrise
 
-__all__ = ["add", "backproject", "cross", "cut", "score", "select", "symmetrise"]
+__all__ = ["add", "backproject", "compact", "cross", "cut", "score", "symmetrise", "threshold", "weigh"]

@@ -1,28 +1,46 @@
-"""Posterior over the hypotheses of each image and the few that matter: the definition, in plain torch."""
+"""Posterior over the hypotheses of each image and the few that matter: the definitions, in plain torch.
+
+Hypotheses of image n are logp[start[n]:start[n+1]].
+"""
 
 import torch
 from torch import Tensor
 
 
-def select(logp: Tensor, start: Tensor, fraction: float, most: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """The most probable hypotheses of each image, until their sum exceeds `fraction` of the total or `most` are taken.
+def _image(start: Tensor) -> Tensor:
+    return torch.repeat_interleave(torch.arange(len(start) - 1, device=start.device), start.diff())
 
-    Hypotheses of image n are logp[start[n]:start[n+1]]. Returns: start of the kept ones (N+1,), their index into logp in rising
-    order (K,), their probability normalised by the sum over ALL hypotheses (K,), log sum exp logp (N,) and the index of the best (N,).
+
+def threshold(logp: Tensor, start: Tensor, fraction: float, most: int) -> tuple[Tensor, Tensor, Tensor]:
+    """(least, evidence, best), each (N,).
+
+    The most probable hypotheses of an image are taken until their sum exceeds `fraction` of the total or `most` are
+    taken: `least` is the logp of the last one. evidence = log sum exp logp; best = index of the most probable.
     """
-    images = len(start) - 1
-    image = torch.repeat_interleave(torch.arange(images, device=logp.device), start.diff())
+    image = _image(start)
     order = torch.argsort(logp, descending=True, stable=True)
     order = order[torch.argsort(image[order], stable=True)]
     best = order[start[:-1]]
     weight = torch.exp(logp[order].double() - logp[best].double()[image])
-    total = torch.zeros(images, dtype=torch.float64, device=logp.device).index_add_(0, image, weight)
+    total = torch.zeros(len(start) - 1, dtype=torch.float64, device=logp.device).index_add_(0, image, weight)
     before = weight.cumsum(0) - weight
     before = before - before[start[:-1]][image]
     rank = torch.arange(len(logp), device=logp.device) - start[:-1][image]
     keep = (before <= fraction * total[image]) & (rank < most)
-    index, by = torch.sort(order[keep])
-    kept = torch.zeros(images + 1, dtype=torch.int64, device=logp.device)
-    kept[1:] = torch.bincount(image[keep], minlength=images).cumsum(0)
-    probability = (weight / total[image])[keep][by].float()
-    return kept, index, probability, logp[best].double() + total.log(), best
+    last = start[:-1] + torch.zeros_like(best).index_add_(0, image, keep.long()) - 1
+    return logp[order[last]].double(), logp[best].double() + total.log(), best
+
+
+def compact(logp: Tensor, start: Tensor, least: Tensor) -> tuple[Tensor, Tensor]:
+    """Start (N+1,) and positions in logp (K,), rising, of the hypotheses that reach their image's threshold."""
+    image = _image(start)
+    keep = logp >= least[image]
+    kept = torch.zeros_like(start)
+    kept[1:] = torch.bincount(image[keep], minlength=len(start) - 1).cumsum(0)
+    return kept, torch.nonzero(keep)[:, 0]
+
+
+def weigh(logp: Tensor, start: Tensor, least: Tensor, evidence: Tensor) -> Tensor:
+    """exp(logp - evidence) where the threshold is reached, else 0."""
+    image = _image(start)
+    return torch.where(logp >= least[image], torch.exp(logp.double() - evidence[image]).float(), 0.0)

@@ -30,6 +30,9 @@ class Batch:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def take(self, low: int, high: int) -> "Batch":
+        return Batch(**{name: column[low:high] for name, column in vars(self).items()})
+
 
 def make_batch(
     rows: np.ndarray, spectra: Spectra, particles: Particles, geo: Geometry, correction: Corrections, norm: np.ndarray, model: tuple[np.ndarray, np.ndarray]

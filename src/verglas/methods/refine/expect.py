@@ -1,5 +1,6 @@
 """The E-step of one half set: all its particles are compared with its reference and give to its tally."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,15 +13,23 @@ from verglas.core.rotations import euler_to_matrix
 from verglas.core.sampling import local_candidates, orientation_grid
 from verglas.core.shifts import offset_children, offset_grid, offset_log_prior, perturb_offsets, phases
 from verglas.core.symmetry import operators
-from verglas.methods.refine import converge, tally
+from verglas.methods.refine import converge, hypotheses, tally
 from verglas.methods.refine.batch import Batch, make_batch, unweighted
 from verglas.methods.refine.fine import Chunks, Found, fine_pass
-from verglas.methods.refine.hypotheses import ROTATION_CHILDREN, Survivors
+from verglas.methods.refine.hypotheses import CHILDREN, TURNS, Survivors, join
 from verglas.methods.refine.images import Geometry, corrections, geometry, whole_pixels
 from verglas.methods.refine.plan import Plan
-from verglas.methods.refine.search import Candidates, Correlation, Gaussian, Grids, Rule, global_slices, search_everywhere, search_near
+from verglas.methods.refine.search import (
+    Candidates,
+    Gaussian,
+    Grids,
+    Rule,
+    global_slices,
+    search_everywhere,
+    search_near,
+)
 from verglas.methods.refine.source import Source
-from verglas.methods.refine.state import Alignment, Sampling, State
+from verglas.methods.refine.state import Alignment, Model, Sampling, State
 from verglas.methods.refine.tally import Tally
 from verglas.runtime.blocks import most, split
 from verglas.runtime.stopwatch import Stopwatch
@@ -45,6 +54,7 @@ class GroupSearch:
     reference: Reference
     slices: Tensor | None
     direction_prior: Tensor
+    sigma2: np.ndarray
 
 
 def make_grids(setting: Setting, geo: Geometry, extent: float) -> Grids:
@@ -60,14 +70,14 @@ def make_grids(setting: Setting, geo: Geometry, extent: float) -> Grids:
     return Grids(grid, s.perturbation, coarse, fine, h, fine_h, band.upto(size // 2))
 
 
-def group_search(setting: Setting, geo: Geometry, reference: Reference, model_directions: np.ndarray, extent: float) -> GroupSearch:
+def group_search(setting: Setting, geo: Geometry, reference: Reference, model: Model, g: int, extent: float) -> GroupSearch:
     """Grids, shared slices of a global search, and the log prior of directions (uniform when the grid is new)."""
     grids = make_grids(setting, geo, extent)
     n = grids.grid.direction_count
-    prior = model_directions if len(model_directions) == n else np.full(n, 1.0 / n)
+    prior = model.direction_prior if len(model.direction_prior) == n else np.full(n, 1.0 / n)
     log_prior = torch.from_numpy(np.log(np.maximum(prior, 1e-30))).float()
     slices = None if setting.sampling.sigma > 0 else global_slices(reference, grids, geo.band)
-    return GroupSearch(geo, grids, reference, slices, log_prior)
+    return GroupSearch(geo, grids, reference, slices, log_prior, model.sigma2[g])
 
 
 def expect(state: State, half: int, source: Source, setting: Setting, watch: Stopwatch) -> tuple[Tally, Alignment]:
@@ -84,7 +94,7 @@ def expect(state: State, half: int, source: Source, setting: Setting, watch: Sto
             continue
         geo = geometry(group, state.box, state.pixel_size, setting.shells)
         with watch("project"):
-            search = group_search(setting, geo, reference, model.direction_prior, extent)
+            search = group_search(setting, geo, reference, model, g, extent)
         correction = corrections(geo, source.mtf[g])
         for block in split(rows, most(source.budget.work / 2, 44 * len(geo.band))):
             shift = whole_pixels(state.alignment.origin[block], geo.pixel)
@@ -92,14 +102,28 @@ def expect(state: State, half: int, source: Source, setting: Setting, watch: Sto
             norm = model.average_norm / state.alignment.norm[block]
             with watch("prepare"):
                 batch = make_batch(block, spectra, source.particles, geo, correction, norm, (model.sigma2[g], model.scale))
-            found, survivors = _align(batch, state, half, setting, search, source.budget.work, result.sums, watch)
-            with watch("tally"):
-                ll = tally.add(
-                    result, batch, found, source.particles, (model.sigma2[g], model.scale, model.ssnr), (geo.band, source.spectra[g].full.band)
-                )
-            _remember(new, block, found, survivors, ll)
-            source.progress(len(block))
+            survivors, unscaled = _coarse(batch, state, half, setting, search, source.budget.work, watch)
+            for low, high in _by_size(survivors, most(source.budget.work / 2, 8 * CHILDREN)):
+                part, few = batch.take(low, high), hypotheses.take(survivors, low, high)
+                pair = None if unscaled is None else (unscaled[0][low:high], unscaled[1][low:high])
+                found = _fine(part, few, search, setting.rule, source.budget.work, result.sums, pair, watch)
+                with watch("tally"):
+                    ll = tally.add(
+                        result, part, found, source.particles, (model.sigma2[g], model.scale, model.ssnr), (geo.band, source.spectra[g].full.band)
+                    )
+                _remember(new, part.rows, found, few, ll)
+                source.progress(len(part))
     return result, new
+
+
+def _by_size(survivors: Survivors, limit: int) -> Iterator[tuple[int, int]]:
+    """Ranges of images with at most `limit` survivors together (or one image)."""
+    total, low = np.cumsum(survivors.count), 0
+    while low < len(total):
+        before = total[low - 1] if low else 0
+        high = max(int(np.searchsorted(total, before + limit, side="right")), low + 1)
+        yield low, high
+        low = high
 
 
 def _remember(new: Alignment, rows: np.ndarray, found: Found, survivors: Survivors, log_likelihood: np.ndarray) -> None:
@@ -107,26 +131,29 @@ def _remember(new: Alignment, rows: np.ndarray, found: Found, survivors: Survivo
     new.significant[rows], new.log_likelihood[rows] = survivors.count, log_likelihood
 
 
-def _align(
-    batch: Batch, state: State, half: int, setting: Setting, search: GroupSearch, work: int, sums: reconstruct.Sums, watch: Stopwatch
-) -> tuple[Found, Survivors]:
-    """Coarse and fine pass of one block of images."""
+def _coarse(
+    batch: Batch, state: State, half: int, setting: Setting, search: GroupSearch, work: int, watch: Stopwatch
+) -> tuple[Survivors, tuple[Tensor, Tensor] | None]:
+    """Survivors of one block of images, and the unweighted images if they are compared by correlation."""
     model = state.models[half]
     centre = batch.centre.double()
     shift_prior = offset_log_prior(search.grids.shifts, centre, torch.zeros_like(centre), model.sigma2_offset).float()
-    unscaled = unweighted(batch, model.sigma2[0], search.geo.band.shell) if isinstance(setting.rule, Correlation) else None
     with watch("coarse"):
-        if search.slices is not None:
-            survivors = _everywhere(batch, search, shift_prior, setting.rule, work, unscaled)
-        else:
-            survivors = _near(batch, state, search, shift_prior, setting, work)
+        if search.slices is None:
+            return _near(batch, state, search, shift_prior, setting, work), None
+        unscaled = None if isinstance(setting.rule, Gaussian) else unweighted(batch, search.sigma2, search.geo.band.shell)
+        return _everywhere(batch, search, shift_prior, setting.rule, work, unscaled), unscaled
+
+
+def _fine(
+    batch: Batch, survivors: Survivors, search: GroupSearch, rule: Rule, work: int, sums: reconstruct.Sums,
+    unscaled: tuple[Tensor, Tensor] | None, watch: Stopwatch,
+) -> Found:
+    """The fine pass of images whose survivors fit into memory."""
     with watch("fine"):
-        pixels = len(search.geo.band)
-        limit = most(work / 2, 20 * pixels * ROTATION_CHILDREN)
-        rotations = np.unique(survivors.rotation)
-        chunks = Chunks(search.reference, search.geo.band, search.grids, rotations, limit)
-        found = fine_pass(batch, survivors, chunks, sums, setting.rule, unscaled)
-    return found, survivors
+        limit = most(work / 2, 20 * len(search.geo.band) * TURNS)
+        chunks = Chunks(search.reference, search.geo.band, search.grids, np.unique(survivors.rotation), limit)
+        return fine_pass(batch, survivors, chunks, sums, rule, unscaled, watch)
 
 
 def _everywhere(
@@ -159,13 +186,3 @@ def _near(batch: Batch, state: State, search: GroupSearch, shift_prior: Tensor, 
             )
         )
     return join(parts)
-
-
-def join(parts: list[Survivors]) -> Survivors:
-    """Survivors of consecutive blocks of images as one."""
-    first = np.cumsum([0] + [len(p.count) for p in parts])
-    image = np.concatenate([p.image + f for p, f in zip(parts, first)])
-    columns = (np.concatenate([getattr(p, name) for p in parts]) for name in ("rotation", "shift", "log_prior", "count"))
-    return Survivors(image, *columns)
-
-

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from verglas.core import filters, projection, reconstruct
+from verglas.core.ctf import CtfOptions
 from verglas.core.rotations import euler_to_matrix, mean_axis_distance
 from verglas.core.sampling import next_perturbation, orientation_grid
 from verglas.core.symmetry import operators
@@ -18,7 +19,6 @@ from verglas.methods.refine.search import Correlation, Gaussian
 from verglas.methods.refine.source import Source, initial_noise
 from verglas.methods.refine.state import Alignment, Changes, Model, Sampling, Schedule, State
 from verglas.methods.refine.tally import Tally
-from verglas.core.ctf import CtfOptions
 from verglas.runtime.stopwatch import Stopwatch
 
 FIRST_OFFSET_VARIANCE = 100.0

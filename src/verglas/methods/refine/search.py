@@ -46,14 +46,15 @@ class Grids:
     pixels: int
 
 
-def apply_rule(rule: Rule, logp: Tensor, start: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """`kernels.select` under the rule; the single survivor of a correlation has weight 1."""
+def survivors_of(rule: Rule, logp: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+    """Start (N+1,) and positions (K,) in logp of the hypotheses that the rule keeps."""
     match rule:
         case Gaussian(fraction):
-            return kernels.select(logp, start, fraction)
+            least, _, _ = kernels.threshold(logp, start, fraction)
+            return kernels.compact(logp, start, least)
         case Correlation():
-            kept, index, weight, evidence, best = kernels.select(logp, start, 0.0, 1)
-            return kept, index, torch.ones_like(weight), evidence, best
+            _, _, best = kernels.threshold(logp, start, 0.0, 1)
+            return torch.arange(len(start)), best
 
 
 def global_slices(reference: Reference, grids: Grids, band: Band) -> Tensor:
@@ -80,7 +81,7 @@ def search_everywhere(a: Tensor, b: Tensor, slices: Tensor, grids: Grids, priors
         case Correlation():
             logp *= power.clamp(min=1e-30).rsqrt()[:, None]
     start = torch.arange(images + 1) * (shifts * turns)
-    kept, index, _, _, _ = apply_rule(rule, logp.view(-1), start)
+    kept, index = survivors_of(rule, logp.view(-1), start)
     n = owner(kept.numpy())
     local = index.numpy() - n * (shifts * turns)
     shift, rotation = local // turns, local % turns
@@ -109,16 +110,15 @@ def search_near(a: Tensor, b: Tensor, candidates: Candidates, grids: Grids, band
     slices = projection.project(reference, rotations(grids.grid, torch.from_numpy(distinct), grids.perturbation), band, pixels)
     image = owner(candidates.start)
     pairs = len(image)
+    prior = torch.from_numpy(candidates.log_prior)[:, None] + shift_prior[torch.from_numpy(image)]
     logp = kernels.score(
-        slices, a[:, :pixels].contiguous(), b[:, :pixels].contiguous(), grids.phases[:, :pixels].contiguous(),
+        slices, a[:, :pixels].contiguous(), b[:, :pixels].contiguous(), grids.phases[:, :pixels].contiguous(), prior.view(-1),
         torch.from_numpy(image.astype(np.int32)), torch.from_numpy(which.astype(np.int32)), torch.arange(pairs + 1) * shifts,
         torch.arange(shifts, dtype=torch.int32).repeat(pairs),
-    ).view(pairs, shifts)
-    logp += torch.from_numpy(candidates.log_prior)[:, None] + shift_prior[torch.from_numpy(image)]
-    kept, index, _, _, _ = apply_rule(rule, logp.view(-1), torch.from_numpy(candidates.start) * shifts)
+    )
+    _, index = survivors_of(rule, logp, torch.from_numpy(candidates.start) * shifts)
     pair, shift = index.numpy() // shifts, index.numpy() % shifts
     n = image[pair]
-    prior = candidates.log_prior[pair] + shift_prior.numpy()[n, shift]
-    return sort_survivors(n, candidates.rotation[pair], shift, prior, images)
+    return sort_survivors(n, candidates.rotation[pair], shift, prior.numpy()[pair, shift], images)
 
 

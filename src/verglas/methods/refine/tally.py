@@ -69,7 +69,7 @@ def add(tally: Tally, batch: Batch, found: Found, particles: Particles, model: t
     np.add.at(tally.xa, particles.group[batch.rows], xa[:, strong].sum(1) / factor)
     np.add.at(tally.aa, particles.group[batch.rows], aa[:, strong].sum(1) / factor**2)
     tally.direction += found.direction
-    tally.offset2 += found.offset2
+    tally.offset2 += float((found.origin**2).sum())
     tally.pmax += float(found.pmax.sum())
     tally.particles += len(batch)
     count = np.diff(band.shell_start.numpy())
