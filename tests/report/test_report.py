@@ -13,7 +13,6 @@ import pytest
 from report_folders import (
     BOX,
     HOSTILE,
-    PIXEL,
     SHELLS,
     events,
     fsc,
@@ -25,7 +24,7 @@ from report_folders import (
 
 from verglas.errors import InputError
 from verglas.io.mrc import write_map
-from verglas.io.star import write_star
+from verglas.io.star import Table, write_star
 from verglas.report.build import build_report
 from verglas.report.findings import findings
 from verglas.report.load import load_report
@@ -113,7 +112,7 @@ def test_numbers_of_the_relion_folder() -> None:
     assert [one.number for one in data.iterations] == [1, 3, 8, 16]
     assert data.model is not None and data.model.resolution == pytest.approx(7.308387)
     assert data.particles is not None and len(data.particles) == 1400 and data.particles.duplicates == 0
-    assert data.iterations[2].angular_step_deg == 15.0 and data.join_resolution == 40.0
+    assert data.iterations[2].angular_step_deg == 7.5 and data.join_resolution == 40.0
     assert data.postprocess is not None and data.postprocess.b_factor == pytest.approx(-305.97273)
     assert data.coverage is not None and 0.8 < data.coverage.evenness < 1.0
     assert [finding.level for finding in findings(data)] == ["note"]
@@ -236,6 +235,29 @@ def test_the_later_event_of_a_repeated_iteration_counts() -> None:
     assert [one.number for one in seen] == [1, 2, 3] and seen[1].resolution == 5.5 and np.isnan(seen[1].ave_pmax)
 
 
+def test_before_the_first_iteration_there_is_no_resolution(tmp_path: Path) -> None:
+    folder = write_job(tmp_path / "job", 1, final=False)
+    for path in sorted(folder.glob("run_it001*")):
+        path.rename(folder / path.name.replace("it001", "it000"))
+    (folder / "events.jsonl").write_text("")
+    data = load_report(folder)
+    assert data.iterations == () and np.isnan(data.resolution) and len(data.maps) == 2
+    text, page = rendered(folder)
+    assert "No half maps have been compared yet." in page.text
+    self_contained(text, page)
+
+
+def test_a_limit_on_the_iterations_is_pointed_out(tmp_path: Path) -> None:
+    folder = write_job(tmp_path / "job", 2, marker="RELION_JOB_EXIT_SUCCESS")
+    for limit, expected in ((0, False), (2, True), (9, False)):
+        record = job_record()
+        params = record["params"]
+        assert isinstance(params, dict)
+        (folder / "job.json").write_text(json.dumps({**record, "params": {**params, "max_iterations": limit}}))
+        titles = [finding.title for finding in findings(load_report(folder))]
+        assert any("not because it had converged" in title for title in titles) is expected
+
+
 def test_stages_add_up_to_the_total() -> None:
     one = iterations_of_events(events(1))[0]
     assert sum(stage_seconds(one).values()) == pytest.approx(one.total_seconds) == pytest.approx(2.0)
@@ -247,8 +269,8 @@ def test_b_factor_of_a_known_fall(tmp_path: Path) -> None:
 
     data = load_report(write_job(tmp_path / "job"))
     assert data.model is not None
-    s = np.arange(SHELLS) / (BOX * PIXEL)
-    model = replace(data.model, tau2=0.5 * np.exp(-150.0 * s**2 / 2), resolution=8.0)
+    s = np.arange(SHELLS) / (BOX * 2.0)
+    model = replace(data.model, tau2=0.5 * np.exp(-150.0 * s**2 / 2), resolution=4.0, pixel_size=2.0)
     assert signal_b_factor(model)[0] == pytest.approx(150.0)
 
 
@@ -265,7 +287,7 @@ def test_views_of_a_map_keep_their_axes() -> None:
 
 def warned(folder: Path, **changes: object) -> str:
     """Titles of the findings of a full folder with a changed final model or particle table."""
-    write_job(folder, marker="RELION_JOB_EXIT_SUCCESS")
+    write_job(folder, 1, marker="RELION_JOB_EXIT_SUCCESS")
     if "curve" in changes or "scales" in changes:
         write_star(
             folder / "run_model.star",
@@ -300,8 +322,7 @@ def test_findings_name_their_cause(tmp_path: Path) -> None:
 def test_a_256_pixel_job_is_small_and_quick(tmp_path: Path) -> None:
     folder = write_job(tmp_path / "job", marker="RELION_JOB_EXIT_SUCCESS")
     data = np.random.default_rng(0).normal(size=(256, 256, 256)).astype(np.float32)
-    for name in ("run_class001.mrc", "run_half1_class001_unfil.mrc", "run_half2_class001_unfil.mrc"):
-        write_map(folder / name, Map(data, 1.0))
+    write_map(folder / "run_class001.mrc", Map(data, 1.0))
     begun = time.monotonic()
     text, page = rendered(folder)
     assert time.monotonic() - begun < 12
@@ -333,3 +354,26 @@ def test_an_empty_folder_says_so(tmp_path: Path) -> None:
     text, page = rendered(tmp_path)
     self_contained(text, page)
     assert "This folder holds no resolution estimate." in page.text and "No map has been written yet." in page.text
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_odd_numbers_in_the_tables_never_stop_the_report(tmp_path: Path, seed: int) -> None:
+    """Columns missing or full of NaN, infinities, zeros: whatever is left is shown."""
+    folder = write_job(tmp_path / "job", 2, marker="RELION_JOB_EXIT_SUCCESS")
+    rng = np.random.default_rng(seed)
+    for _ in range(5):
+        for name, tables in (("run_model.star", model_tables(3, fsc(4.0))), ("run_data.star", particle_tables())):
+            write_star(folder / name, {block: _spoilt(table, rng) for block, table in tables.items()})
+        rows = [{key: None if rng.random() < 0.2 else value for key, value in event.items()} for event in events(2)]
+        (folder / "events.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        self_contained(*rendered(folder))
+
+
+def _spoilt(table: Table, rng: np.random.Generator) -> Table:
+    columns = {}
+    for label, column in table.columns.items():
+        if column.dtype != object and rng.random() < 0.15:
+            column = np.where(rng.random(len(column)) < 0.5, rng.choice([np.nan, np.inf, 0.0, -1.0, 1e30]), column)
+        if rng.random() > 0.1:
+            columns[label] = column
+    return Table(columns, table.simple)

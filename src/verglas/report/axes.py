@@ -36,7 +36,7 @@ NICE_RESOLUTIONS = (
 def linear(label: str, low: float, high: float, count: int = 6) -> Axis:
     """low..high as they are, about `count` round ticks."""
     if not high > low:
-        high = low + 1.0
+        high = low + max(1.0, 0.01 * abs(low))
     rough = (high - low) / count
     power = 10.0 ** np.floor(np.log10(rough))
     step = min((m * power for m in (1, 2, 2.5, 5, 10)), key=lambda one: abs(np.log(one / rough)))

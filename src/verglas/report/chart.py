@@ -12,7 +12,7 @@ from html import escape
 import numpy as np
 
 HALF_WIDTH, HALF_HEIGHT, WIDE_WIDTH, WIDE_HEIGHT = 560, 290, 1150, 380
-SERIES = ("var(--s1)", "var(--s2)", "var(--s3)", "var(--s4)", "var(--s5)", "var(--s6)")
+SERIES = ("var(--s1)", "var(--s2)", "var(--s3)", "var(--s4)", "var(--s5)", "var(--s6)", "var(--s7)")
 INK, MUTED, GRID, CARD = "var(--ink)", "var(--muted)", "var(--grid)", "var(--card)"
 DASHED = "5 4"
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 34, 46

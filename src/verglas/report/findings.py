@@ -39,13 +39,18 @@ def _outcome(data: ReportData) -> Iterator[Finding]:
             "The numbers are those of the last iteration that was written. run.err says why; "
             "verglas refine3d --continue goes on from there.",
         )
-    if data.state == "finished" and data.converged is False:
+    if data.state == "finished" and (data.converged is False or _cut_short(data)):
         yield Finding(
             "warning",
-            "The refinement ended before it converged",
-            "It reached its number of iterations while poses or resolution still improved. Continue it with "
-            "more iterations.",
+            "The refinement ended at its number of iterations, not because it had converged",
+            "Poses or resolution may still improve. Run it again without a limit on the iterations.",
         )
+
+
+def _cut_short(data: ReportData) -> bool:
+    """The last iteration is the one that --max-iterations named."""
+    limit = data.record.param("max_iterations")
+    return limit.isdigit() and int(limit) > 0 and bool(data.iterations) and data.iterations[-1].number >= int(limit)
 
 
 def _never_falls(data: ReportData) -> Iterator[Finding]:

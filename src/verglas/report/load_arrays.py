@@ -40,8 +40,10 @@ def read_particle_columns(path: Path) -> ParticleColumns:
 
 
 def _extra(particles: Particles, label: str) -> np.ndarray:
+    """A column that verglas does not know, (N,); empty when absent, not numeric or without a single number."""
     values = particles.extra.get(label)
-    return np.zeros(0) if values is None or values.dtype == object else np.asarray(values, dtype=float)
+    known = values is not None and values.dtype != object and bool(np.isfinite(values).any())
+    return np.asarray(values, dtype=float) if known else np.zeros(0)
 
 
 def count_duplicates(particles: Particles) -> tuple[int, int]:

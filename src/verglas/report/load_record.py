@@ -81,7 +81,7 @@ def iterations_of_events(events: Iterable[Mapping[str, Any]]) -> tuple[Iteration
     rows = {
         int(event["iteration"]): _iteration(event)
         for event in events
-        if event.get("event") == "iteration" and isinstance(event.get("iteration"), int | float)
+        if event.get("event") == "iteration" and np.isfinite(number(event.get("iteration")))
     }
     return tuple(rows[number] for number in sorted(rows))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from verglas.errors import DataError
 from verglas.io.star import Table, read_star
 from verglas.report.data import NAN, Iteration, Model, PostProcess
 
@@ -77,23 +78,25 @@ def model_path(folder: Path, number: int) -> Path:
 
 
 def read_model(path: Path, *, final: bool, iteration: int) -> Model:
-    """Spectra and groups of one model.star."""
+    """Spectra and groups of one model.star; before the first iteration nothing has been compared yet."""
     tables = read_star(path)
     general, group = values(tables, "model_general"), tables.get("model_groups")
     names = group["rlnGroupName"] if group is not None and "rlnGroupName" in group else ()
     box, pixel = general.number("rlnOriginalImageSize"), general.number("rlnPixelSize")
+    if not (2 <= box < 1e5 and 0 < pixel < 1e3):
+        raise DataError(f"box {box:g} and pixel size {pixel:g} Å in model_general make no sense", where=str(path))
     return Model(
-        box=int(box) if np.isfinite(box) else 1,
+        box=int(box),
         pixel_size=pixel,
         final=final,
         iteration=iteration,
-        resolution=general.number("rlnCurrentResolution"),
+        resolution=general.number("rlnCurrentResolution") if iteration else NAN,
         ave_pmax=general.number("rlnAveragePmax"),
         norm_average=general.number("rlnNormCorrectionAverage"),
         sigma_offset=general.number("rlnSigmaOffsetsAngst"),
         accuracy_rot_deg=_first(column(tables, "model_classes", "rlnAccuracyRotations")),
         accuracy_trans=_first(column(tables, "model_classes", "rlnAccuracyTranslationsAngst")),
-        fsc=column(tables, "model_class_1", "rlnGoldStandardFsc"),
+        fsc=column(tables, "model_class_1", "rlnGoldStandardFsc")[: None if iteration else 0],
         tau2=column(tables, "model_class_1", "rlnReferenceTau2"),
         group_names=tuple(str(name) for name in names),
         group_counts=column(tables, "model_groups", "rlnGroupNrParticles"),
@@ -106,15 +109,16 @@ def _first(values: np.ndarray) -> float:
 
 
 def iteration_of_files(model: Model, sampling: Values, optimiser: Values, current_size: float) -> Iteration:
-    """What the STAR files of one iteration say."""
+    """What the STAR files of one iteration say; steps are those of the fine (oversampled) search."""
+    finer = 2.0 ** np.nan_to_num(optimiser.number("rlnAdaptiveOversampleOrder"))
     return Iteration(
         number=model.iteration,
         resolution=model.resolution,
         current_size=current_size,
         healpix_order=sampling.number("rlnHealpixOrder"),
-        angular_step_deg=sampling.number("rlnPsiStep"),
+        angular_step_deg=sampling.number("rlnPsiStep") / finer,
         offset_range=sampling.number("rlnOffsetRange"),
-        offset_step=sampling.number("rlnOffsetStep"),
+        offset_step=sampling.number("rlnOffsetStep") / finer,
         accuracy_rot_deg=model.accuracy_rot_deg,
         accuracy_trans=model.accuracy_trans,
         ave_pmax=model.ave_pmax,
@@ -131,7 +135,7 @@ def _known(value: float) -> float:
 
 def iterations_of_files(folder: Path) -> tuple[Iteration, ...]:
     """One row per iteration that left a model.star; for folders without an event log."""
-    return tuple(_one_iteration(folder, model_path(folder, n), f"run_it{n:03d}", n) for n in iteration_numbers(folder))
+    return tuple(_one_iteration(folder, model_path(folder, n), f"run_it{n:03d}", n) for n in iteration_numbers(folder) if n)
 
 
 def final_iteration(folder: Path, number: int) -> Iteration:

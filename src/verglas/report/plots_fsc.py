@@ -17,9 +17,14 @@ def shell_frequencies(shells: int, box: int, pixel_size: float) -> np.ndarray:
     return np.arange(shells) / (box * pixel_size)
 
 
+def measured(fsc: np.ndarray) -> np.ndarray:
+    """Without the zeros that stand beyond the last shell that an iteration used."""
+    return fsc[: np.flatnonzero(fsc)[-1] + 1] if fsc.any() else fsc[:1]
+
+
 def fsc_by_iteration(iterations: Sequence[Iteration], model: Model, resolution: float) -> str:
     """FSC of the half maps: earlier iterations faint, the newest strong, 0.143 and 0.5 marked."""
-    earlier = [one.fsc for one in iterations if one.fsc.size and one.number != model.iteration]
+    earlier = [measured(one.fsc) for one in iterations if one.fsc.size and one.number != model.iteration]
     faint = [
         Line(
             shell_frequencies(fsc.size, model.box, model.pixel_size),
@@ -32,7 +37,8 @@ def fsc_by_iteration(iterations: Sequence[Iteration], model: Model, resolution: 
         for rank, fsc in enumerate(earlier)
     ]
     name = "final, all data" if model.final else f"iteration {model.iteration}"
-    newest = Line(shell_frequencies(model.fsc.size, model.box, model.pixel_size), model.fsc, SERIES[0], 3.0, label=name)
+    curve = measured(model.fsc)
+    newest = Line(shell_frequencies(curve.size, model.box, model.pixel_size), curve, SERIES[0], 3.0, label=name)
     highest = 1.0 / model.nyquist
     marks: list[Mark] = [*THRESHOLDS, *_at(resolution, highest), *faint, newest]
     return chart(
@@ -86,16 +92,16 @@ def guinier_of_postprocess(post: PostProcess) -> str:
 
 
 def signal_b_factor(model: Model) -> tuple[float, float, np.ndarray, np.ndarray]:
-    """B (Å²) and intercept of ln F = c - B s² / 4, fitted from 10 Å (or the last three shells) to the resolution.
+    """B (Å²) and intercept of ln F = c - B s² / 4, fitted from 10 Å to the resolution; NaN below five shells.
 
     Then s² and ln F. F(s) = sqrt(2 tau²(s)) is the signal amplitude per Fourier pixel, tau² being per real component
     (Scheres, J Struct Biol 2012).
     """
     s = shell_frequencies(model.tau2.size, model.box, model.pixel_size)
-    inside = (model.tau2 > 0) & (s > 0) & (s <= 1.0 / max(model.resolution, model.nyquist) + 1e-9)
+    inside = np.isfinite(model.tau2) & (model.tau2 > 0) & (s > 0) & (s <= 1.0 / max(model.resolution, model.nyquist) + 1e-9)
     x, y = s[inside] ** 2, 0.5 * np.log(2.0 * model.tau2[inside])
-    fitted = x >= min(0.01, x[-3] if x.size >= 3 else np.inf)
-    if fitted.sum() < 3:
+    fitted = x >= 0.01
+    if fitted.sum() < 5:
         return float("nan"), float("nan"), x, y
     slope, intercept = np.polyfit(x[fitted], y[fitted], 1)
     return float(-4.0 * slope), float(intercept), x, y
@@ -112,5 +118,6 @@ def guinier_of_model(model: Model) -> str:
 
 def _guinier(lines: Sequence[Line], highest: float) -> str:
     seen = np.concatenate([line.y[np.isfinite(line.y)] for line in lines])
+    seen = seen if seen.size else np.zeros(1)
     y = axes.linear("ln amplitude", float(seen.min()) - 0.3, float(seen.max()) + 0.3, 5)
     return chart(lines, axes.resolution(highest, squared=True), y, "Guinier plot")

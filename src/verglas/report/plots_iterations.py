@@ -8,7 +8,7 @@ from verglas.report import axes
 from verglas.report.chart import MUTED, SERIES, Bars, Level, Line, Mark, chart
 from verglas.report.data import Iteration
 
-STAGES = ("read", "prepare", "coarse", "fine", "insert", "solve", "other")
+STAGES = ("read", "prepare", "project", "coarse", "fine", "insert", "solve", "other")
 Read = Callable[[Iteration], float]
 
 

@@ -12,7 +12,8 @@ def histogram(values: np.ndarray, xlabel: str, ylabel: str = "particles", edges:
     values = values[np.isfinite(values)]
     if edges is None:
         low, high = np.percentile(values, [0.5, 99.5])
-        edges = np.linspace(low, high, 41) if high > low else low + np.linspace(-0.5, 0.5, 42)
+        spread = 0.0 if high - low > 1e-6 * abs(low) else max(0.5, 0.01 * abs(low))
+        edges = np.linspace(low - spread, high + spread, 41)
     return _counts(values, edges, axes.linear(xlabel, float(edges[0]), float(edges[-1])), ylabel)
 
 

@@ -71,7 +71,7 @@ def _guinier_card(data: ReportData) -> Card | str:
             f"Good: beyond 10 Å a straight fall that the sharpened curve makes flat. B = {post.b_factor:.0f} Å² "
             "(usual: -30 to -300; more negative means blurred data).",
         )
-    if data.model is None or np.count_nonzero(data.model.tau2) < 4:
+    if data.model is None or plots_fsc.signal_b_factor(data.model)[2].size < 4:
         return "No signal spectrum was found for a Guinier plot."
     return Card(
         "Guinier plot",
@@ -142,7 +142,7 @@ def search_section(data: ReportData) -> Section:
         Card(
             "Poses per particle",
             plots_iterations.poses_plot(poses),
-            "Good: both fall. The effective number is exp(entropy) of the posterior: 1 means one certain pose.",
+            "Good: both fall. 1 means one certain pose.",
         )
         if poses
         else "The effective number of poses was not recorded."
