@@ -32,6 +32,7 @@ from verglas.report.load_arrays import views
 from verglas.report.load_record import iterations_of_events
 from verglas.report.plots_fsc import signal_b_factor
 from verglas.report.plots_iterations import stage_seconds
+from verglas.report.wording import methods_paragraph
 from verglas.testing.data import shared_data
 from verglas.types import Map
 
@@ -377,3 +378,11 @@ def _spoilt(table: Table, rng: np.random.Generator) -> Table:
         if rng.random() > 0.1:
             columns[label] = column
     return Table(columns, table.simple)
+
+
+def test_methods_paragraph_says_what_was_done(tmp_path: Path) -> None:
+    data = load_report(write_job(tmp_path / "job", marker="RELION_JOB_EXIT_SUCCESS"))
+    words = methods_paragraph(data)
+    for part in ("60 particle images from 3 micrographs", "300 kV", "verglas 0.1.0", "mask of 50 Å", "15 to 5 degrees over 3 iterations",
+                 "Two halves of 30 and 30", "below 40 Å", "0.143"):
+        assert part in words, part

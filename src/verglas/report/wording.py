@@ -93,17 +93,25 @@ def _search_sentence(data: ReportData) -> str:
         return ""
     last = next(one for one in reversed(data.iterations) if np.isfinite(one.angular_step_deg))
     settings = dict(data.settings)
-    lowpass, reference = data.record.param("initial_lowpass"), data.record.param("reference").rpartition("/")[2]
+    lowpass, reference = record_number(data, "initial_lowpass"), data.record.param("reference").rpartition("/")[2]
     start = f"Starting from {reference or 'the reference map'}" + (
         f" low-pass filtered to {lowpass} Å, " if lowpass else ", "
     )
-    diameter = data.record.param("mask_diameter") or settings.get("mask diameter (Å)", "")
+    diameter = record_number(data, "mask_diameter") or settings.get("mask diameter (Å)", "")
     mask = f" in a circular mask of {diameter} Å" if diameter else ""
+    steps = list(dict.fromkeys(f"{one.angular_step_deg:.2g}" for one in (first, last)))
     return (
-        f"{start}poses were searched by maximum a posteriori likelihood{mask} on HEALPix grids refined from "
-        f"{first.angular_step_deg:g} to "
-        f"{last.angular_step_deg:.2g} degrees over {last.number} iterations."
+        f"{start}poses were searched by maximum a posteriori likelihood{mask} in steps of "
+        f"{' to '.join(steps)} degrees over {last.number} iterations."
     )
+
+
+def record_number(data: ReportData, name: str) -> str:
+    """A parameter without needless decimals, "" when it is not a number."""
+    try:
+        return f"{float(data.record.param(name)):g}"
+    except ValueError:
+        return ""
 
 
 def _halves_sentence(data: ReportData) -> str:
