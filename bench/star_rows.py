@@ -19,7 +19,7 @@ def table(rows: int, decimals: int | None, seed: int = 0) -> Table:
     rng = np.random.default_rng(seed)
     stacks = np.sort(rng.integers(0, max(rows // 300, 1), rows))
     columns: dict[str, np.ndarray] = {
-        "rlnImageName": np.array([f"{i % 300 + 1:06d}@Extract/job009/Movies/2017_{s:05d}_frameImage.mrcs" for i, s in enumerate(stacks)], dtype=object),
+        "rlnImageName": np.array([f"{i % 300 + 1:06d}@Extract/job009/Movies/2017_{s:05d}_frame.mrcs" for i, s in enumerate(stacks)], dtype=object),
         "rlnMicrographName": np.array([f"MotionCorr/job002/Movies/2017_{s:05d}_frameImage.mrc" for s in stacks], dtype=object),
         "rlnGroupName": np.array([f"group_{s:05d}" for s in stacks], dtype=object),
     }

@@ -67,7 +67,7 @@ def read_model(path: Path | str) -> ModelStar:
 
 def _numbered(tables: dict[str, Table], prefix: str, path: str) -> list[Source]:
     """The blocks prefix1, prefix2, ... as far as they go."""
-    found = []
+    found: list[Source] = []
     while f"{prefix}{len(found) + 1}" in tables:
         found.append(block_of(tables, f"{prefix}{len(found) + 1}", path))
     return found

@@ -56,7 +56,7 @@ def write_map(path: Path | str, volume: Map) -> None:
     header["origin"] = volume.origin
     with atomic_path(Path(path)) as temporary, temporary.open("wb") as handle:
         handle.write(header.tobytes())
-        handle.write(memoryview(data).cast("B"))
+        handle.write(data.data.cast("B"))
 
 
 def _statistics(data: np.ndarray) -> tuple[float, float, float, float]:
@@ -113,7 +113,7 @@ class MrcStack:
         raw = np.empty(len(indices) * size, dtype=np.uint8)
         breaks = np.flatnonzero(np.diff(indices) != 1) + 1
         for first, last in zip(np.r_[0, breaks], np.r_[breaks, len(indices)]) if len(indices) else ():
-            self._fill(memoryview(raw)[first * size:last * size], self.header.offset + int(indices[first]) * size)
+            self._fill(raw.data[first * size:last * size], self.header.offset + int(indices[first]) * size)
         return raw
 
     def _fill(self, buffer: memoryview, offset: int) -> None:
@@ -170,7 +170,7 @@ class StackWriter:
             raise InputError(f"images of {images.shape[1:]} in a stack of {self._shape}", where=str(self.path), remedy="write one stack per box size")
         self._shape = (images.shape[1], images.shape[2])
         data = np.ascontiguousarray(images, dtype=self._dtype)
-        self._file.write(memoryview(data.view(np.uint8)).cast("B"))
+        self._file.write(data.view(np.uint8).data.cast("B"))
         self.count += len(data)
         if data.size:
             self._sums += (data.sum(dtype=np.float64), np.square(data, dtype=np.float64).sum())

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from verglas.errors import DataError, InputError
 
 HEADER_BYTES = 1024
-_FIELDS = [
+_FIELDS: list[tuple[Any, ...]] = [
     ("shape", "i4", 3), ("mode", "i4"), ("start", "i4", 3), ("sampling", "i4", 3), ("cell", "f4", 3), ("angles", "f4", 3),
     ("axes", "i4", 3), ("dmin", "f4"), ("dmax", "f4"), ("dmean", "f4"), ("space_group", "i4"), ("extended", "i4"),
     ("extra1", "V8"), ("exttyp", "S4"), ("version", "i4"), ("extra2", "V40"), ("imod_stamp", "i4"), ("imod_flags", "i4"),

@@ -1,5 +1,8 @@
 """Optics groups: the optics table of RELION 3.1 and later, or the columns of RELION 3.0 that stand in for it."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 from verglas.errors import DataError, InputError
@@ -15,6 +18,7 @@ _RANGES = {
     "amplitude_contrast": (0.0, 1.0, "as a fraction"),
     "pixel_size": (1e-3, 1e4, "Å"),
 }
+_ALSO_OLD = ("voltage_kv", "cs_mm", "amplitude_contrast")
 
 
 def optics_groups(source: Source) -> tuple[OpticsGroup, ...]:
@@ -38,10 +42,11 @@ def optics_groups(source: Source) -> tuple[OpticsGroup, ...]:
         **{name: source.integers(label, 0) != 0 for name, label in L.OPTICS_FLAGS.items()},
     }
     extra = {label: column for label, column in source.table.columns.items() if label not in L.OPTICS_LABELS}
-    return tuple(
-        OpticsGroup(**{name: _plain(values[i]) for name, values in columns.items()}, extra={label: _plain(column[i]) for label, column in extra.items()})
-        for i in range(len(source.table))
-    )
+    return tuple(OpticsGroup(**_row(columns, i), extra=_row(extra, i)) for i in range(len(source.table)))
+
+
+def _row(columns: Mapping[str, Sequence[Any] | np.ndarray], i: int) -> dict[str, Any]:
+    return {name: _plain(values[i]) for name, values in columns.items()}
 
 
 def _plain(value: object) -> object:
@@ -98,13 +103,15 @@ def _rows_of(source: Source, labels: tuple[str, ...], defaults: tuple[float, ...
 
 def old_optics(source: Source) -> tuple[Source, np.ndarray]:
     """RELION 3.0: an optics table made of the distinct values of the particles' own columns, and each particle's row in it (N,)."""
-    source.require((L.DETECTOR_PIXEL_SIZE, L.DETECTOR_MAGNIFICATION, *(L.OPTICS_NUMBERS[n].label for n in ("voltage_kv", "cs_mm", "amplitude_contrast"))),
+    source.require((L.DETECTOR_PIXEL_SIZE, L.DETECTOR_MAGNIFICATION, *(L.OPTICS_NUMBERS[name].label for name in _ALSO_OLD)),
                    "the file has no optics table (data_optics), so the particle table must hold this column")
     used = [label for label in L.OLD_OPTICS if label in source.table]
     values = np.stack([source.numbers(label) for label in used], axis=1)
     magnification = values[:, used.index(L.DETECTOR_MAGNIFICATION)]
     if (magnification <= 0).any():
-        raise InputError(f"_{L.DETECTOR_MAGNIFICATION} is not positive", where=source.at_row(int(np.argmax(magnification <= 0))), remedy="correct the value")
+        row = int(np.argmax(magnification <= 0))
+        raise InputError(f"_{L.DETECTOR_MAGNIFICATION} is {magnification[row]:g}, expected a positive number", where=source.at_row(row),
+                         remedy="correct the value")
     distinct, first, codes = np.unique(values, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)
     columns = {label: distinct[order, i] for i, label in enumerate(used)}

@@ -165,6 +165,6 @@ def _next_candidate(data: bytes, position: int) -> int:
     if len(data) - position < FAST_BYTES:
         match = _CANDIDATE.search(data, position)
         return match.start() if match else len(data)
-    from verglas.io.star_fast_read import find_end
+    from verglas.io.star_tokens import find_end
 
     return int(find_end(np.frombuffer(data, dtype=np.uint8), position))

@@ -30,7 +30,8 @@ class Source:
         """Raise unless all labels are columns of the table."""
         missing = [label for label in labels if label not in self.table]
         if missing:
-            raise InputError(f"missing column{'s' if len(missing) > 1 else ''} {', '.join('_' + label for label in missing)}", where=self.where, remedy=remedy)
+            names = ", ".join("_" + label for label in missing)
+            raise InputError(f"missing column{'s' if len(missing) > 1 else ''} {names}", where=self.where, remedy=remedy)
 
     def numbers(self, label: str, default: float | None = None) -> np.ndarray:
         """(N,) float64, all finite."""
@@ -70,7 +71,7 @@ class Source:
         column = self.table[label]
         if column.dtype != object:
             return column.astype(dtype)
-        values = np.empty(len(column), dtype=dtype)
+        values: np.ndarray = np.empty(len(column), dtype=dtype)
         for row, value in enumerate(column):
             try:
                 values[row] = convert(value)

@@ -27,7 +27,7 @@ def _all_plain(text: np.ndarray, count: int) -> bool:
             first = text[start]
             if first == 34 or first == 39 or first == 35 or first == 59 or first == 95 or first == 36:
                 return False
-            if i - start >= 5 and text[start + 4] == 95 or i - start >= 7 and text[start + 6] == 95:
+            if (i - start >= 5 and text[start + 4] == 95) or (i - start >= 7 and text[start + 6] == 95):
                 return False  # data_, loop_, save_, stop_, global_: perhaps a reserved word, left to Python
             start = i + 1
             lines += 1
