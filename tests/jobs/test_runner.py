@@ -168,6 +168,8 @@ def test_continuing_keeps_the_logs(tmp_path: Path) -> None:
     assert launch(job_of(stop), Params(), ask) == 130
     assert launch(job_of(go_on), Params(), request(tmp_path, output=tmp_path / "here", continuing=True)) == 0
     assert "first part" in (tmp_path / "here" / "run.out").read_text()
+    record = json.loads((tmp_path / "here" / "job.json").read_text())
+    assert [run["command"] for run in record["earlier"]] == ["verglas trial"]
     assert [row["event"] for row in events(tmp_path / "here")].count("end") == 2
 
 
@@ -176,10 +178,21 @@ def test_a_running_job_is_left_alone(tmp_path: Path) -> None:
 
     folder = tmp_path / "here"
     folder.mkdir()
-    record = {"process": os.getppid(), "hardware": {"host": platform.node()}}
+    record = {"process": os.getppid(), "hardware": {"host": platform.node()}, "started": "2100-01-01T00:00:00+00:00"}
     (folder / "job.json").write_text(json.dumps(record))
     with pytest.raises(InputError, match="still running"):
         run_job(job_of(write_result), Params(), request(tmp_path, output=folder))
+
+
+def test_a_killed_job_whose_process_number_was_given_away_is_not_running(tmp_path: Path) -> None:
+    import platform
+
+    folder = tmp_path / "here"
+    folder.mkdir()
+    record = {"process": os.getppid(), "hardware": {"host": platform.node()}, "started": "2000-01-01T00:00:00+00:00"}
+    (folder / "job.json").write_text(json.dumps(record))
+    run_job(job_of(write_result), Params(), request(tmp_path, output=folder))
+    assert markers(folder) == ["RELION_JOB_EXIT_SUCCESS"]
 
 
 def test_the_abort_file_asks_for_a_stop(tmp_path: Path) -> None:

@@ -6,22 +6,18 @@ import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
+from verglas.cli.help import common_options
 from verglas.errors import InputError, VerglasError
 from verglas.jobs.common import CommonParams, choose, continued, parse
 from verglas.jobs.runner import Request, complain, launch
-from verglas.jobs.spec import Job, Option, options, short
-
-MAIN = Group("Options", sort_key=1)
-ADVANCED = Group("Advanced options", sort_key=2)
-COMMON = Group("Running", sort_key=3)
+from verglas.jobs.spec import Job, Option, options
 
 
 def command(job: Job) -> Callable[..., int]:
     """A function whose signature cyclopts turns into options; called, it runs the job and returns the exit code."""
-    own = options(job.params)
-    common = tuple(one for one in options(CommonParams) if one.name != "continue_" or job.can_continue)
+    own, common = options(job.params), common_options(job)
 
     def run(**given: Any) -> int:
         chosen = {name: value for name, value in given.items() if value is not None}
@@ -31,34 +27,17 @@ def command(job: Job) -> Callable[..., int]:
         except VerglasError as error:
             return complain(str(error), error.exit_code)
 
-    shown = [(one, MAIN if one.level == "normal" else ADVANCED) for one in own] + [(one, COMMON) for one in common]
-    run.__signature__ = inspect.Signature([_parameter(*pair) for pair in shown])  # type: ignore[attr-defined]
+    run.__signature__ = inspect.Signature([_parameter(one) for one in (*own, *common)])  # type: ignore[attr-defined]
     run.__name__, run.__doc__ = job.name.replace(" ", "_"), job.summary
     return run
 
 
-def _parameter(one: Option, group: Group) -> inspect.Parameter:
+def _parameter(one: Option) -> inspect.Parameter:
     """Text on the way in (pydantic converts and explains), except switches; None means not given."""
     kind: Any = bool if one.annotation is bool else str
-    hint = Parameter(
-        name=one.flag, help=_help(one), group=group, show_default=False, required=False, metavar=one.placeholder,
-        negative=f"--no-{one.flag[2:]}" if one.default is True else (),
-    )
+    hint = Parameter(name=one.flag, required=False, negative=f"--no-{one.flag[2:]}" if one.default is True else ())
     typed = Annotated[kind | None, hint]
     return inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=typed)
-
-
-def _help(one: Option) -> str:
-    """The help text with unit, default and range."""
-    default = "required" if one.required else "" if one.default is None else f"default {shown_default(one)}"
-    facts = [one.unit, default, one.bounds, " | ".join(map(str, one.choices))]
-    return f"{one.help} [{'; '.join(filter(None, facts))}]" if any(facts) else one.help
-
-
-def shown_default(one: Option) -> str:
-    if isinstance(one.default, bool):
-        return "yes" if one.default else "no"
-    return short(one.default) if isinstance(one.default, float) else str(one.default)
 
 
 def _start(job: Job, chosen: dict[str, Any], rules: dict[str, Any]) -> int:

@@ -4,12 +4,14 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-
-from cyclopts import App, CycloptsError
+from typing import TYPE_CHECKING
 
 from verglas.errors import VerglasError
 from verglas.jobs.registry import ENTRIES, find
 from verglas.version import VERSION
+
+if TYPE_CHECKING:
+    from cyclopts import App
 
 HELP = """Single-particle cryo-EM: from particles to a map.
 
@@ -18,29 +20,30 @@ A job writes into --output, or into the next <JobType>/jobNNN of the folder it i
 GROUPS = {"simulate": "Make data with a known truth.", "map": "Look at maps and change them."}
 
 
-def build_app(arguments: Sequence[str]) -> App:
+def build_app(arguments: Sequence[str]) -> "App":
     """Every job as a command; "map crop" is the command crop of the group map. The one in `arguments` is filled in."""
     app = _app("verglas", HELP)
     owners = {"": app} | {name: _app(name, text) for name, text in GROUPS.items()}
     for name in GROUPS:
         app.command(owners[name])
-    asked = " ".join(arguments)
+    asked = _asked(arguments)
     for name, entry in ENTRIES.items():
         group, _, last = name.rpartition(" ")
-        owner = owners[group]
-        if f"{asked} ".startswith(f"{name} "):
+        if name == asked:
             from verglas.cli.command import command
 
-            owner.command(command(find(name)), name=last)
+            owners[group].command(command(find(name)), name=last)
         else:
-            owner.command(_app(last, entry.summary))
+            owners[group].command(_app(last, entry.summary))
     owners["map"].command(info)
     app.command(report)
     app.command(demo)
     return app
 
 
-def _app(name: str, text: str) -> App:
+def _app(name: str, text: str) -> "App":
+    from cyclopts import App
+
     return App(name, help=text, version=VERSION, help_format="plaintext", result_action="return_value")
 
 
@@ -93,14 +96,33 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # saves the search for plug-ins: 30 ms of --help
     given = sys.argv[1:] if arguments is None else arguments
     try:
+        sys.exit(_dispatch(given))
+    except VerglasError as error:
+        sys.exit(_complain(str(error), error.exit_code))
+    except KeyboardInterrupt:
+        sys.exit(_complain("stopped", 130))
+
+
+def _dispatch(given: list[str]) -> int:
+    """Help of one job without cyclopts; everything else through it."""
+    name = _asked(given)
+    if name and {"--help", "-h"} & set(given):
+        from verglas.cli.help import help_text
+
+        print(help_text(find(name)))
+        return 0
+    from cyclopts import CycloptsError
+
+    try:
         code = build_app(given)(given, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        code = _complain(f"{error}\n  -> see --help", 2)
-    except VerglasError as error:
-        code = _complain(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        code = _complain("stopped", 130)
-    sys.exit(code if isinstance(code, int) else 0)
+        return _complain(f"{error}\n  -> see --help", 2)
+    return code if isinstance(code, int) else 0
+
+
+def _asked(given: Sequence[str]) -> str:
+    """The job that the first words name, empty when none."""
+    return next((name for name in ENTRIES if list(given[: len(name.split())]) == name.split()), "")
 
 
 def _complain(text: str, code: int) -> int:

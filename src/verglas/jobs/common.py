@@ -63,5 +63,5 @@ def continued(job: Job, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     if record.get("job") != job.name:
         raise InputError(f"holds a {record.get('job')} job, not {job.name}", where=str(folder))
     resources = record.get("resources", {})
-    kept = {name: resources[name] for name in ("device", "threads", "seed", "deterministic") if name in resources}
-    return dict(record.get("params", {})), kept
+    kept = {name: resources.get(name) for name in ("device", "threads", "seed", "deterministic", "memory_gb")}
+    return dict(record.get("params", {})), {name: value for name, value in kept.items() if value is not None}

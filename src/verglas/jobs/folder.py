@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -54,19 +55,28 @@ def check_usable(folder: Path, *, continuing: bool) -> None:
 
 
 def running_process(folder: Path) -> int:
-    """Process number of the job that is running in `folder` on this host, 0 when none is."""
+    """Process number of the job that is running in `folder` on this host, 0 when none is (it ended or was killed)."""
     path = folder / JOB_FILE
     if not path.exists() or any((folder / name).exists() for name in MARKERS.values()):
         return 0
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         pid, host = int(record["process"]), record["hardware"]["host"]
-        if host != platform.node() or pid == os.getpid():
-            return 0
-        os.kill(pid, 0)
-    except (ValueError, KeyError, TypeError, OSError):
+        started = datetime.fromisoformat(record["started"]).timestamp()
+    except (ValueError, KeyError, TypeError):
         return 0
-    return pid
+    return pid if host == platform.node() and pid != os.getpid() and _lives_since(pid, started) else 0
+
+
+def _lives_since(pid: int, started: float) -> bool:
+    """Whether this process is alive and not a later one that was given the same number."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return bool(process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= started + 1.0)
+    except psutil.Error:
+        return False
 
 
 def _check_writable(folder: Path) -> None:

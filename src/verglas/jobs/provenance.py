@@ -48,6 +48,12 @@ def record(job: Job, params: JobParams, resources: Resources, command: str, extr
     }
 
 
+def earlier_runs(folder: Path) -> list[dict[str, Any]]:
+    """Command, start and resources of the runs that are being continued, oldest first."""
+    last = read_record(folder)
+    return [*last.get("earlier", []), {name: last.get(name) for name in ("command", "started", "version", "resources")}]
+
+
 def _installed(package: str) -> str:
     from importlib.metadata import PackageNotFoundError, version
 

@@ -16,7 +16,7 @@ from verglas.jobs import folder as job_folder
 from verglas.jobs.context import Context, Stopped, StopRequest
 from verglas.jobs.job_star import write_job_star
 from verglas.jobs.journal import Journal
-from verglas.jobs.provenance import record, write_record
+from verglas.jobs.provenance import earlier_runs, record, write_record
 from verglas.jobs.spec import Job, JobParams, Plan
 from verglas.runtime.resources import Resources, apply
 
@@ -81,9 +81,12 @@ def describe(job: Job, plan: Plan, output: Path) -> list[str]:
 
 def _open(job: Job, params: JobParams, request: Request, plan: Plan, context: Context) -> None:
     """The folder with job.json, job.star, run.out, run.err and events.jsonl."""
+    content = record(job, params, request.resources, request.command, plan.inputs)
+    if request.continuing:
+        content["earlier"] = earlier_runs(context.output)
     job_folder.create(context.output)
     context.journal.open(context.output, keep=request.continuing)
-    write_record(context.output, record(job, params, request.resources, request.command, plan.inputs))
+    write_record(context.output, content)
     write_job_star(context.output / "job.star", job, params, continuing=request.continuing)
     context.log(f"{job.name} in {context.output}")
     for line in plan.lines:
