@@ -20,11 +20,9 @@ class Refine3dParams(JobParams):
         False, help="The starting map has the grey scale of the particles (made from them); otherwise the first iteration "
         "compares by correlation.", relion="ref_correct_greyscale")
     healpix_order: int = option(
-        2, help="First angular grid: steps of 60 degrees / 2^order, searched at half that step.", ge=0, le=6,
-        relion="sampling")
+        2, help="First angular grid: steps of 60 degrees / 2^order, searched at half that step.", ge=0, le=6)
     local_from_order: int = option(
-        4, help="From this order on, search only around each particle's last orientation.", ge=1, le=9,
-        relion="auto_local_sampling")
+        4, help="From this order on, search only around each particle's last orientation.", ge=1, le=9)
     offset_range: float = option(5.0, help="First translational search: up to this far.", unit="px", gt=0, le=100,
                                  relion="offset_range")
     offset_step: float = option(1.0, help="First translational search: fine step.", unit="px", gt=0, le=20,
@@ -43,8 +41,8 @@ class Refine3dParams(JobParams):
                                      level="advanced")
     norm_correction: bool = option(True, help="Estimate each particle's contrast normalisation.", level="advanced")
     scale_correction: bool = option(True, help="Estimate the intensity scale of each group (micrograph).", level="advanced")
-    allow_unnormalised: bool = option(
-        False, help="Go on although the particles' background is not 0 with standard deviation 1.", level="advanced")
+    skip_image_checks: bool = option(
+        False, help="Go on although the particles look unnormalised or dark.", level="advanced")
 
 
 def check(params: Refine3dParams, context: Context) -> Plan:

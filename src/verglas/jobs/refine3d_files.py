@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from verglas.io.model_star import write_model
 from verglas.io.mrc import write_map
+from verglas.io.optimiser_star import write_optimiser
 from verglas.io.particles_star import write_particles
-from verglas.io.star import write_star
+from verglas.io.sampling_star import write_sampling
 from verglas.jobs import refine3d_tables as tables
 from verglas.types import Map, Particles, Poses
 
@@ -29,9 +31,9 @@ def write_iteration(folder: Path, state: "State", particles: Particles, plan: "P
     for half in (1, 2):
         name = folder / f"{root}_half{half}_class001.mrc"
         write_map(name, Map(state.models[half - 1].map, state.pixel_size))
-        write_star(folder / f"{root}_half{half}_model.star", tables.model(state, half, str(name), particles, plan))
-    write_star(folder / f"{root}_sampling.star", tables.sampling(state, plan))
-    write_star(folder / f"{root}_optimiser.star", tables.optimiser(state, folder, root, plan), comment="verglas")
+        write_model(folder / f"{root}_half{half}_model.star", tables.model(state, half, str(name), particles, plan))
+    write_sampling(folder / f"{root}_sampling.star", tables.sampling(state, plan))
+    write_optimiser(folder / f"{root}_optimiser.star", tables.optimiser(state, folder, root, plan), comment="verglas")
 
 
 def write_final(folder: Path, state: "State", particles: Particles, plan: "Plan") -> None:
@@ -40,13 +42,13 @@ def write_final(folder: Path, state: "State", particles: Particles, plan: "Plan"
     write_data(folder / "run_data.star", state, particles)
     joined = folder / "run_class001.mrc"
     write_map(joined, Map(state.average, state.pixel_size))
-    write_star(folder / "run_model.star", tables.model(state, 1, str(joined), particles, plan))
+    write_model(folder / "run_model.star", tables.model(state, 1, str(joined), particles, plan))
     for half in (1, 2):
         name = folder / f"run_half{half}_class001_unfil.mrc"
         write_map(name, Map(state.unfiltered[half - 1], state.pixel_size))
-        write_star(folder / f"run_half{half}_model.star", tables.model(state, half, str(name), particles, plan))
-    write_star(folder / "run_sampling.star", tables.sampling(state, plan))
-    write_star(folder / "run_optimiser.star", tables.optimiser(state, folder, "run", plan), comment="verglas")
+        write_model(folder / f"run_half{half}_model.star", tables.model(state, half, str(name), particles, plan))
+    write_sampling(folder / "run_sampling.star", tables.sampling(state, plan))
+    write_optimiser(folder / "run_optimiser.star", tables.optimiser(state, folder, "run", plan), comment="verglas")
 
 
 def write_data(path: Path, state: "State", particles: Particles) -> None:

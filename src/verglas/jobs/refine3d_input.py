@@ -1,4 +1,4 @@
-"""What a refinement reads, checked and brought to one grid: particles, pixels, starting map, mask, detector curves."""
+"""What a refinement reads, brought to one grid: particles, pixels, starting map, mask, detector curves."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from verglas.io.mrc import MrcStack
+from verglas.io.image_check import validate_images
+from verglas.io.mtf import read_mtf
 from verglas.io.particles_star import project_root, read_particles
 from verglas.jobs.doors import open_map, open_mask
 from verglas.types import Map, Particles
@@ -19,17 +20,25 @@ DIAMETER_SHARE = 0.9
 """Of the box, when no mask diameter is given."""
 SAME_PIXEL = 1e-3
 """Å; pixel sizes closer than this are the same (headers round)."""
+Mtf = tuple[np.ndarray, np.ndarray]
+"""(frequency in 1/detector pixel, value)."""
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """`root`: the folder that image names are relative to; `reference` on the grid of optics group 1."""
+    """`root`: the folder that image names are relative to; `reference`, `mask`: on the grid of optics group 1.
+
+    `mtf`: one for each optics group; `stacks`: the image files; `notes` and `warnings` for the user.
+    """
 
     particles: Particles
     root: Path
     reference: Map
     mask: Map | None
-    notes: tuple[str, ...]
+    mtf: tuple[Mtf | None, ...]
+    stacks: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def box(self) -> int:
@@ -40,14 +49,17 @@ class Inputs:
         return self.particles.optics[0].pixel_size
 
 
-def open_inputs(params: "Refine3dParams", project: Path) -> Inputs:
-    """Read the tables and maps (not the images)."""
+def open_inputs(params: "Refine3dParams") -> Inputs:
+    """Read tables, headers and maps (no images)."""
     particles = read_particles(params.particles)
     root = project_root(params.particles)
+    warnings = validate_images(particles, root, str(params.particles))
     group = particles.optics[0]
     reference, notes = fit_map(open_map(params.reference), params.reference, group.box, group.pixel_size)
     mask = None if params.mask is None else open_mask(params.mask, reference, "the particles' grid")
-    return Inputs(particles, root, reference, mask, notes)
+    mtf, missing = read_mtfs(particles, root)
+    stacks = tuple(root / name for name in particles.images.stacks)
+    return Inputs(particles, root, reference, mask, mtf, stacks, notes, (*warnings, *missing))
 
 
 def fit_map(volume: Map, path: Path, box: int, pixel: float) -> tuple[Map, tuple[str, ...]]:
@@ -64,6 +76,18 @@ def fit_map(volume: Map, path: Path, box: int, pixel: float) -> tuple[Map, tuple
     return Map(np.ascontiguousarray(data, dtype=np.float32), pixel), (note,)
 
 
+def read_mtfs(particles: Particles, root: Path) -> tuple[tuple[Mtf | None, ...], tuple[str, ...]]:
+    """The detector curve of every optics group that names one; a sentence for each file that is not there."""
+    curves: list[Mtf | None] = []
+    missing = []
+    for group in particles.optics:
+        path = root / group.mtf_file
+        if group.mtf_file and not path.is_file():
+            missing.append(f"the MTF file {group.mtf_file} of optics group {group.name} is not in {root}: no MTF correction")
+        curves.append(read_mtf(path) if group.mtf_file and path.is_file() else None)
+    return tuple(curves), tuple(missing)
+
+
 def make_plan(params: "Refine3dParams", box: int, pixel: float, seed: int) -> "Plan":
     """The options in Å and radians."""
     from verglas.methods.refine.plan import Plan
@@ -77,24 +101,3 @@ def make_plan(params: "Refine3dParams", box: int, pixel: float, seed: int) -> "P
         max_iterations=params.max_iterations, padding=params.padding, correct_norm=params.norm_correction,
         correct_scale=params.scale_correction, intact_first_peak=params.intact_first_peak, seed=seed,
     )
-
-
-class StackReader:
-    """Pixels of particles by row, from the stacks of one project."""
-
-    def __init__(self, particles: Particles, root: Path) -> None:
-        self.images, self.box = particles.images, particles.optics[0].box
-        self.stacks = [MrcStack(root / name) for name in particles.images.stacks]
-
-    def read(self, rows: np.ndarray) -> np.ndarray:
-        """Rows (n,) -> (n, B, B) float32."""
-        stack, index = self.images.stack[rows], self.images.index[rows]
-        parts, places = [], []
-        for number in np.unique(stack):
-            where = np.flatnonzero(stack == number)
-            parts.append(self.stacks[number].read(index[where]))
-            places.append(where)
-        out = np.empty((len(rows), *parts[0].shape[1:]), dtype=np.float32)
-        for where, part in zip(places, parts):
-            out[where] = part
-        return out

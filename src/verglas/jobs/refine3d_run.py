@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from verglas.io.image_source import ImageSource
 from verglas.jobs import refine3d_state as states
 from verglas.jobs.refine3d_files import write_final, write_iteration
-from verglas.jobs.refine3d_input import Inputs, StackReader, make_plan, open_inputs
+from verglas.jobs.refine3d_input import Inputs, make_plan, open_inputs
 from verglas.jobs.refine3d_state import Checkpoint
 from verglas.jobs.refine3d_tell import Teller
 from verglas.jobs.spec import Context
@@ -29,7 +30,7 @@ def refine(params: "Refine3dParams", context: Context) -> None:
     from verglas.methods.refine import loop
     from verglas.runtime.blocks import Budget
 
-    inputs = open_inputs(params, context.project)
+    inputs = open_inputs(params)
     plan = make_plan(params, inputs.box, inputs.pixel_size, context.resources.seed)
     earlier = restore(context)
     half = loop.assign_halves(inputs.particles.half, plan) if earlier is None else earlier.half
@@ -86,10 +87,10 @@ def make_source(inputs: Inputs, plan: "Plan", memory: "Budget", teller: Teller) 
     """Images, detector curves and mask as the method reads them."""
     from verglas.methods.refine import source
 
-    reader = StackReader(inputs.particles, inputs.root)
+    reader = ImageSource(inputs.particles, inputs.root)
     mask = None if inputs.mask is None else np.array(inputs.mask.data)
     grid = (inputs.box, inputs.pixel_size)
-    made = source.make_source(inputs.particles, reader.read, grid, plan.diameter, memory, mask=mask)
+    made = source.make_source(inputs.particles, reader.read, grid, plan.diameter, memory, inputs.mtf, mask)
     return replace(made, progress=teller.progress)
 
 

@@ -37,7 +37,7 @@ def state_path(folder: Path, iteration: int) -> Path:
 def save(folder: Path, checkpoint: Checkpoint) -> None:
     """run_itNNN_state.npz, atomically."""
     with atomic_path(state_path(folder, checkpoint.state.iteration)) as path, path.open("wb") as handle:
-        np.savez(handle, **flatten(checkpoint))
+        np.savez(handle, **flatten(checkpoint))  # type: ignore[arg-type]
 
 
 def forget(folder: Path, iteration: int) -> None:

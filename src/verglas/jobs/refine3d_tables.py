@@ -1,4 +1,4 @@
-"""A refinement's state as RELION's tables: model, sampling, optimiser (RELION 3.1 to 5)."""
+"""A refinement's state as RELION's model, sampling and optimiser files (3.1 to 5)."""
 
 from math import sqrt
 from pathlib import Path
@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from verglas.io.model_star import ModelStar, noise_table
+from verglas.io.optimiser_star import OptimiserStar
+from verglas.io.sampling_star import SamplingStar
 from verglas.io.star import Table
 from verglas.io.star_rows import text_column
 from verglas.types import Particles
@@ -19,7 +22,7 @@ UNLIMITED = 999
 FAR = 999.0
 
 
-def model(state: "State", half: int, map_name: str, particles: Particles, plan: "Plan") -> dict[str, Table]:
+def model(state: "State", half: int, map_name: str, particles: Particles, plan: "Plan") -> ModelStar:
     """model.star of one half (1 or 2)."""
     one, schedule = state.models[half - 1], state.schedule
     classes = Table({
@@ -28,16 +31,14 @@ def model(state: "State", half: int, map_name: str, particles: Particles, plan: 
         "rlnAccuracyTranslationsAngst": np.array([schedule.accuracy_offset]),
         "rlnEstimatedResolution": np.array([state.resolution]),
     })
-    blocks = {"model_general": _general(state, one, particles, plan), "model_classes": classes,
-              "model_class_1": _spectra(state, one), "model_groups": _groups(one, particles, half)}
-    for number, sigma2 in enumerate(one.sigma2, start=1):
-        blocks[f"model_optics_group_{number}"] = _noise(state, sigma2)
-    return blocks | {"model_pdf_orient_class_1": Table({"rlnOrientationDistribution": one.direction_prior})}
+    noise = tuple(noise_table(sigma2, state.box, state.pixel_size) for sigma2 in one.sigma2)
+    groups = _groups(one, particles, half)
+    return ModelStar(_general(state, one, particles, plan), classes, (_spectra(state, one),), groups, noise, (one.direction_prior,))
 
 
-def _general(state: "State", one: "Model", particles: Particles, plan: "Plan") -> Table:
+def _general(state: "State", one: "Model", particles: Particles, plan: "Plan") -> dict[str, object]:
     sigma = state.sampling.sigma / DEGREE
-    return Table.of_values({
+    return {
         "rlnReferenceDimensionality": 3, "rlnDataDimensionality": 2, "rlnOriginalImageSize": state.box,
         "rlnCurrentResolution": state.resolution, "rlnCurrentImageSize": state.schedule.current_size,
         "rlnPaddingFactor": plan.padding, "rlnIsHelix": 0, "rlnFourierSpaceInterpolator": 1,
@@ -47,7 +48,7 @@ def _general(state: "State", one: "Model", particles: Particles, plan: "Plan") -
         "rlnSigmaOffsetsAngst": sqrt(one.sigma2_offset), "rlnOrientationalPriorMode": int(sigma > 0),
         "rlnSigmaPriorRotAngle": sigma, "rlnSigmaPriorTiltAngle": sigma, "rlnSigmaPriorPsiAngle": sigma,
         "rlnLogLikelihood": one.log_likelihood, "rlnAveragePmax": one.average_pmax,
-    })
+    }
 
 
 def shells(state: "State") -> dict[str, np.ndarray]:
@@ -74,13 +75,7 @@ def _groups(one: "Model", particles: Particles, half: int) -> Table:
     })
 
 
-def _noise(state: "State", sigma2: np.ndarray) -> Table:
-    columns = shells(state)
-    kept = sigma2 > 0
-    return Table({name: columns[name][kept] for name in ("rlnSpectralIndex", "rlnResolution")} | {"rlnSigma2Noise": sigma2[kept]})
-
-
-def sampling(state: "State", plan: "Plan") -> dict[str, Table]:
+def sampling(state: "State", plan: "Plan") -> SamplingStar:
     """sampling.star: the coarse grids."""
     from verglas.core.sampling import orientation_grid
     from verglas.core.sphere import pix2ang_nest
@@ -88,28 +83,27 @@ def sampling(state: "State", plan: "Plan") -> dict[str, Table]:
     now = state.sampling
     grid = orientation_grid(now.order, plan.symmetry)
     rot, tilt = pix2ang_nest(now.order, grid.pixels)
-    general = Table.of_values({
+    general: dict[str, object] = {
         "rlnIs3DSampling": 1, "rlnIs3DTranslationalSampling": 0, "rlnHealpixOrder": now.order,
         "rlnSymmetryGroup": plan.symmetry.upper(), "rlnTiltAngleLimit": -91.0, "rlnPsiStep": grid.psi_step / DEGREE,
         "rlnOffsetRange": now.offset_range, "rlnOffsetStep": now.offset_step, "rlnHelicalOffsetStep": -1.0,
         "rlnSamplingPerturbInstance": now.perturbation, "rlnSamplingPerturbFactor": 0.5,
         "rlnHealpixOrderOriginal": plan.healpix_order, "rlnPsiStepOriginal": 60.0 / 2**plan.healpix_order,
         "rlnOffsetRangeOriginal": plan.offset_range, "rlnOffsetStepOriginal": 2 * plan.offset_step,
-    })
-    return {"sampling_general": general, "sampling_directions": Table({
-        "rlnAngleRot": np.asarray(rot) / DEGREE, "rlnAngleTilt": np.asarray(tilt) / DEGREE})}
+    }
+    return SamplingStar(general, np.stack((rot, tilt), axis=1) / DEGREE)
 
 
-def optimiser(state: "State", folder: Path, root: str, plan: "Plan") -> dict[str, Table]:
+def optimiser(state: "State", folder: Path, root: str, plan: "Plan") -> OptimiserStar:
     """optimiser.star: names of the other files, options, counters."""
-    names = {
+    names: dict[str, object] = {
         "rlnOutputRootName": str(folder / "run"), "rlnModelStarFile": str(folder / f"{root}_half1_model.star"),
         "rlnModelStarFile2": str(folder / f"{root}_half2_model.star"),
         "rlnExperimentalDataStarFile": str(folder / f"{root}_data.star"),
         "rlnOrientSamplingStarFile": str(folder / f"{root}_sampling.star"),
         "rlnCurrentIteration": state.iteration, "rlnNumberOfIterations": plan.max_iterations or UNLIMITED,
     }
-    return {"optimiser_general": Table.of_values(names | _options(plan) | _counters(state, plan) | NEVER_USED)}
+    return OptimiserStar(names | _options(plan) | _counters(state, plan) | NEVER_USED)
 
 
 def _options(plan: "Plan") -> dict[str, object]:
