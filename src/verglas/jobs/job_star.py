@@ -22,14 +22,7 @@ def relion_value(value: object) -> str:
 
 
 def write_job_star(path: Path, job: Job, params: JobParams, *, continuing: bool) -> None:
-    """RELION 4/5 layout: block job (type label, continuation) and block joboptions_values (variable, value)."""
-    import numpy as np
+    """job.star with RELION's job type, or verglas.<folder> where RELION has no such job."""
+    from verglas.io.job_star import JobStar, write_job
 
-    from verglas.io.star import Table, write_star
-
-    rows = relion_options(params)
-    head = {"rlnJobTypeLabel": job.relion or f"verglas.{job.folder.lower()}", "rlnJobIsContinue": int(continuing),
-            "rlnJobIsTomo": 0}
-    values = {"rlnJobOptionVariable": list(rows), "rlnJobOptionValue": list(rows.values())}
-    columns = {label: np.array(texts, dtype=object) for label, texts in values.items()}
-    write_star(path, {"job": Table.of_values(head), "joboptions_values": Table(columns)})
+    write_job(path, JobStar(job.relion or f"verglas.{job.folder.lower()}", relion_options(params), continuing))

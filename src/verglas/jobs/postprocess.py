@@ -10,8 +10,6 @@ from verglas.jobs.mask import tell
 from verglas.jobs.spec import Context, Job, JobParams, Plan, PlanLine, option
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from verglas.methods.postprocess import PostprocessResult, Settings
     from verglas.types import Map
 
@@ -52,6 +50,8 @@ def check(params: PostprocessParams, context: Context) -> Plan:
     if isinstance(params.mask, Path):
         open_mask(params.mask, half1, str(params.half1))
     if params.mtf is not None:
+        from verglas.io.mtf import read_mtf
+
         read_mtf(params.mtf)
         if params.detector_pixel_size is None:
             raise InputError("--mtf needs the pixel of the detector", remedy="give --detector-pixel-size")
@@ -62,19 +62,9 @@ def check(params: PostprocessParams, context: Context) -> Plan:
     return Plan((*lines, changed) if params.calibrated_pixel_size else lines)
 
 
-def read_mtf(path: Path) -> "tuple[np.ndarray, np.ndarray]":
-    """(frequency in 1/detector pixel, value) of the first table with rlnResolutionInversePixel and rlnMtfValue."""
-    from verglas.io.star import read_star
-
-    labels = ("rlnResolutionInversePixel", "rlnMtfValue")
-    for table in read_star(path).values():
-        if all(label in table for label in labels):
-            return table[labels[0]].astype(float), table[labels[1]].astype(float)
-    raise InputError(f"no table with {' and '.join(labels)}", where=str(path), remedy="give an MTF STAR file")
-
-
 def settings(params: PostprocessParams, seed: int) -> "Settings":
     """The options as the method wants them."""
+    from verglas.io.mtf import read_mtf
     from verglas.methods import postprocess as method
 
     sharpening = method.AutoB(params.fit_from) if params.b_factor == "auto" else method.FixedB(params.b_factor)

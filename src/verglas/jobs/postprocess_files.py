@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from verglas.io.atomic import atomic_path
-from verglas.io.star import Table, write_star
+from verglas.io.postprocess_star import PostprocessStar, write_fsc_xml, write_postprocess
+from verglas.io.star import Table
 
 if TYPE_CHECKING:
     from verglas.jobs.postprocess import PostprocessParams
@@ -18,13 +18,15 @@ FAR = 999.0
 
 def write_curves(folder: Path, params: "PostprocessParams", result: "PostprocessResult") -> None:
     """Both files into `folder`."""
-    blocks = {"general": general(folder, params, result), "fsc": fsc_table(result), "guinier": guinier_table(result)}
-    write_star(folder / "postprocess.star", blocks, comment="verglas postprocess")
-    with atomic_path(folder / "postprocess_fsc.xml") as path:
-        path.write_text(fsc_xml(result), encoding="utf-8")
+    tables = PostprocessStar(general(folder, params, result), fsc_table(result), guinier_table(result))
+    write_postprocess(folder / "postprocess.star", tables, comment="verglas postprocess")
+    masked = result.mask_use == "used"
+    curve = result.curves.true if masked else result.curves.unmasked
+    title = "verglas masked-corrected FSC" if masked else "verglas unmasked FSC"
+    write_fsc_xml(folder / "postprocess_fsc.xml", shells(result)[0], curve, title)
 
 
-def general(folder: Path, params: "PostprocessParams", result: "PostprocessResult") -> Table:
+def general(folder: Path, params: "PostprocessParams", result: "PostprocessResult") -> dict[str, object]:
     """The numbers that stand for the whole job."""
     rows: dict[str, object] = {
         "rlnFinalResolution": result.resolution, "rlnBfactorUsedForSharpening": result.bfactor,
@@ -44,7 +46,7 @@ def general(folder: Path, params: "PostprocessParams", result: "PostprocessResul
     if fit is not None:
         rows |= {"rlnFittedSlopeGuinierPlot": fit.slope, "rlnFittedInterceptGuinierPlot": fit.intercept,
                  "rlnCorrelationFitGuinierPlot": fit.correlation}
-    return Table.of_values(rows)
+    return rows
 
 
 def shells(result: "PostprocessResult") -> tuple[np.ndarray, np.ndarray]:
@@ -88,16 +90,3 @@ def guinier_table(result: "PostprocessResult") -> Table:
 def rounded(columns: dict[str, np.ndarray | None]) -> Table:
     """The columns that are there, with the digits that mean something (six decimals, as many as RELION reads)."""
     return Table({label: np.round(values, 6) for label, values in columns.items() if values is not None})
-
-
-def fsc_xml(result: "PostprocessResult") -> str:
-    """The curve as EMDB wants it."""
-    masked = result.mask_use == "used"
-    curve = result.curves.true if masked else result.curves.unmasked
-    title = "masked-corrected FSC" if masked else "unmasked FSC"
-    points = "".join(
-        f"  <coordinate>\n    <x>{x:.6g}</x>\n    <y>{y:.6g}</y>\n  </coordinate>\n"
-        for x, y in zip(shells(result)[0], curve)
-    )
-    head = f'<fsc title="verglas {title}" xaxis="Resolution (A-1)" yaxis="Correlation Coefficient">\n'
-    return f"{head}{points}</fsc>\n"
