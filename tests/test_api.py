@@ -35,6 +35,20 @@ def test_maps_and_particles_go_round(tmp_path: Path) -> None:
     assert np.allclose(vg.read_particles(tmp_path / "copy.star").defocus.u, truth.defocus.u)
 
 
+def test_options_of_refine3d_are_those_of_the_command() -> None:
+    from verglas.api.refinement import RefineOptions
+    from verglas.jobs.refine3d import Refine3dParams
+
+    assert set(RefineOptions.__annotations__) == set(Refine3dParams.model_fields) - {"particles", "reference"}
+
+
+def test_wrong_options_are_explained(tmp_path: Path) -> None:
+    with pytest.raises(vg.errors.InputError, match="--mask-diameter -3: must be > 0"):
+        vg.refine3d("p.star", "r.mrc", mask_diameter=-3)
+    with pytest.raises(vg.errors.InputError, match="symetry"):
+        vg.refine3d("p.star", "r.mrc", symetry="D2")  # type: ignore[call-arg]
+
+
 def test_compare_and_mask() -> None:
     volume = vg.phantom(32, 4.0, mass=30)
     assert vg.compare_maps(volume, volume).at_half == pytest.approx(8.0)

@@ -7,6 +7,7 @@ loaded by the first call that needs them.
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from verglas.api.refinement import Iteration, Refinement, refine3d
 from verglas.types import Map, Particles
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from verglas.methods.postprocess import PostprocessResult, Settings
 
 __all__ = [
-    "Map", "Particles", "compare_maps", "make_mask", "phantom", "postprocess", "read_map", "read_particles", "simulate_particles",
-    "write_map", "write_particles",
+    "Iteration", "Map", "Particles", "Refinement", "compare_maps", "make_mask", "phantom", "postprocess", "read_map",
+    "read_particles", "refine3d", "simulate_particles", "write_map", "write_particles",
 ]
 
 
