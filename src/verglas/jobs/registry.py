@@ -21,6 +21,7 @@ ENTRIES: dict[str, Entry] = {
     "refine3d": Entry(
         "verglas.jobs.refine3d", "JOB", "Refine one structure from particles and a starting map, halves kept independent."
     ),
+    "reconstruct": Entry("verglas.jobs.reconstruct", "JOB", "A map and half maps from particles with known poses."),
     "mask": Entry("verglas.jobs.mask", "JOB", "Make a soft solvent mask from a map."),
     "postprocess": Entry(
         "verglas.jobs.postprocess", "JOB", "Resolution (FSC) and a sharpened map from two half maps."
