@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import verglas as vg
+from verglas.errors import InputError
 
 
 def test_import_is_light() -> None:
@@ -43,9 +44,9 @@ def test_options_of_refine3d_are_those_of_the_command() -> None:
 
 
 def test_wrong_options_are_explained(tmp_path: Path) -> None:
-    with pytest.raises(vg.errors.InputError, match="--mask-diameter -3: must be > 0"):
+    with pytest.raises(InputError, match="--mask-diameter -3: must be > 0"):
         vg.refine3d("p.star", "r.mrc", mask_diameter=-3)
-    with pytest.raises(vg.errors.InputError, match="symetry"):
+    with pytest.raises(InputError, match="symetry"):
         vg.refine3d("p.star", "r.mrc", symetry="D2")  # type: ignore[call-arg]
 
 

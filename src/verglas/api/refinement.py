@@ -36,7 +36,7 @@ class RefineOptions(TypedDict, total=False):
     intact_first_peak: bool
     norm_correction: bool
     scale_correction: bool
-    allow_unnormalised: bool
+    skip_image_checks: bool
 
 
 @dataclass(frozen=True)
