@@ -40,3 +40,10 @@ def test_refine_step_by_step(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "iteration 1:" in capsys.readouterr().out
     assert vg.compare_maps(vg.read_map(tmp_path / "out.mrc"), truth).at_half < 20
     assert len(vg.read_particles(tmp_path / "out.star")) == 60
+
+
+def test_simulate_and_reconstruct(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("simulate_and_reconstruct.py", tmp_path, 200, 40)
+    assert "FSC with the truth" in capsys.readouterr().out
+    truth = vg.phantom(40, 5.5, symmetry="D2", mass=200)
+    assert vg.compare_maps(vg.read_map(tmp_path / "reconstruct.mrc"), truth).at_half < 15

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from verglas.methods.mapops import MapComparison
     from verglas.methods.masking import MaskResult
     from verglas.methods.postprocess import PostprocessResult, Settings
+    from verglas.methods.reconstruct import Result
 
 __all__ = [
     "Iteration", "Map", "Particles", "Refinement", "compare_maps", "make_mask", "phantom", "postprocess", "read_map",
-    "read_particles", "refine3d", "simulate_particles", "write_map", "write_particles",
+    "read_particles", "reconstruct", "refine3d", "simulate_particles", "write_map", "write_particles",
 ]
 
 
@@ -47,6 +48,25 @@ def write_map(path: str | Path, volume: Map) -> None:
     from verglas.io.mrc import write_map
 
     write_map(Path(path), volume)
+
+
+def reconstruct(particles: str | Path, symmetry: str = "C1", *, halves: bool = True, padding: float = 2.0) -> "Result":
+    """The map (`.average`), half maps (`.halves`) and their `.fsc` from the poses in a STAR file.
+
+    Half sets are those of the file; without any, `halves` must be False.
+    """
+    from verglas.io.image_source import ImageSource
+    from verglas.io.particles_star import project_root
+    from verglas.jobs.reconstruct import row_blocks
+    from verglas.jobs.refine3d_input import read_mtfs
+    from verglas.methods import reconstruct as method
+
+    table, root = read_particles(particles), project_root(particles)
+    group = table.optics[0]
+    grid = method.Grid(group.box, group.pixel_size, group.box // 2, padding)
+    blocks = ImageSource(table, root).batches(row_blocks(table))
+    sums = method.sums_of_halves(table, blocks, grid, read_mtfs(table, root)[0])
+    return method.solve(sums, grid, symmetry, halves)
 
 
 def make_mask(

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from verglas.errors import InputError
-from verglas.jobs.refine3d_input import read_mtfs
 from verglas.jobs.spec import Context, Job, JobParams, Plan, PlanLine, option
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from verglas.methods.reconstruct import Grid, Result
     from verglas.types import Particles
 
@@ -29,9 +28,12 @@ class ReconstructParams(JobParams):
 
 
 def check(params: ReconstructParams, context: Context) -> Plan:
+    import numpy as np
+
     from verglas.core.symmetry import operators
     from verglas.io.image_check import validate_images
     from verglas.io.particles_star import project_root, read_particles
+    from verglas.jobs.refine3d_input import read_mtfs
 
     count = len(operators(params.symmetry))
     particles = read_particles(params.particles)
@@ -73,6 +75,7 @@ def run(params: ReconstructParams, context: Context) -> None:
     from verglas.core.ctf import CtfOptions
     from verglas.io.image_source import ImageSource
     from verglas.io.particles_star import project_root, read_particles
+    from verglas.jobs.refine3d_input import read_mtfs
     from verglas.methods.reconstruct import solve, sums_of_halves
 
     particles = read_particles(params.particles)
@@ -90,8 +93,10 @@ def run(params: ReconstructParams, context: Context) -> None:
     write(solve(sums, grid, params.symmetry, params.halves), context)
 
 
-def row_blocks(particles: "Particles") -> Iterator[np.ndarray]:
+def row_blocks(particles: "Particles") -> "Iterator[np.ndarray]":
     """Rows of one optics group after the other, in the order of their stacks, in blocks of bounded size."""
+    import numpy as np
+
     images = particles.images
     for number, group in enumerate(particles.optics):
         rows = np.flatnonzero(particles.optics_index == number)
@@ -117,8 +122,10 @@ def write(result: "Result", context: Context) -> None:
     context.event("fsc", fsc=[round(float(value), 5) for value in fsc], resolution_A=found["0.143"], half_A=found["0.5"])
 
 
-def crossing(fsc: np.ndarray, limit: float, extent: float) -> float:
+def crossing(fsc: "np.ndarray", limit: float, extent: float) -> float:
     """Resolution in Å of the last shell before the FSC first falls below `limit`; Nyquist if it never does."""
+    import numpy as np
+
     below = np.flatnonzero(fsc[1:] < limit)
     return extent / max(int(below[0]) if len(below) else len(fsc) - 1, 1)
 
