@@ -82,8 +82,9 @@ def read_header(path: Path) -> MrcHeader:
 
 
 def _parsed(raw: bytes, path: str) -> MrcHeader:
-    fields = np.frombuffer(raw, dtype=header_dtype(_byte_order(raw, path)))[0]
-    mode, order = int(fields["mode"]), fields["mode"].dtype.byteorder
+    order = _byte_order(raw, path)
+    fields = np.frombuffer(raw, dtype=header_dtype(order))[0]
+    mode = int(fields["mode"])
     columns, rows, sections = (int(n) for n in fields["shape"])
     axes = tuple(int(a) for a in fields["axes"])
     if axes == (0, 0, 0):
@@ -95,7 +96,7 @@ def _parsed(raw: bytes, path: str) -> MrcHeader:
     unsigned = mode == 0 and int(fields["imod_stamp"]) == _IMOD_STAMP and not int(fields["imod_flags"]) & 1
     return MrcHeader(
         path=path, shape=(sections, rows, columns), mode=mode,
-        dtype=np.dtype("u1" if unsigned else (order if order in "<>" else "=") + _TYPES[mode]),
+        dtype=np.dtype("u1" if unsigned else order + _TYPES[mode]),
         voxel=(step[axes[0] - 1], step[axes[1] - 1], step[axes[2] - 1]), axes=(axes[0], axes[1], axes[2]),
         start=tuple(int(n) for n in fields["start"]), origin=tuple(float(x) for x in fields["origin"]),  # type: ignore[arg-type]
         space_group=int(fields["space_group"]), offset=HEADER_BYTES + int(fields["extended"]),
