@@ -102,19 +102,17 @@ def test_score_is_the_log_likelihood() -> None:
 
 
 @pytest.mark.parametrize("fan", [(1, 1), (3, 1), (2, 4)])
-def test_backproject_and_cross(fan: tuple[int, int]) -> None:
+def test_give(fan: tuple[int, int]) -> None:
     p = _problem(slices=7 * fan[0], shifts=4 * fan[1])
-    p |= {"cut": p["cut"] // fan[0], "shift": p["shift"] // fan[1]}
-    w = torch.rand(len(p["shift"]) * fan[0] * fan[1], generator=_generator())
+    cut, shift = p["cut"] // fan[0], p["shift"] // fan[1]
+    w = torch.rand(len(shift) * fan[0] * fan[1], generator=_generator())
     w[torch.rand(len(w), generator=_generator()) < 0.3] = 0
-    order = torch.argsort(p["cut"], stable=True)
-    bounds = torch.searchsorted(p["cut"][order].contiguous(), torch.arange(8).int())
-    args = (p["a"], p["b"], p["shifts"], p["image"], p["start"], p["shift"], w, order, bounds, fan)
-    for a, b in zip(kernels.backproject(*args), reference.backproject(*args)):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
-    rows, shells = torch.arange(0, 16, 3), torch.tensor([0, 1, 6, 20, 31])
-    args2 = (p["slices"], p["a"], p["b"], p["shifts"], p["cut"], p["start"], p["shift"], w, rows, shells, fan)
-    for a, b in zip(kernels.cross(*args2), reference.cross(*args2)):
+    order = torch.argsort(cut, stable=True)
+    bounds = torch.searchsorted(cut[order].contiguous(), torch.arange(8).int())
+    images = (p["a"], p["b"], _complex(5, 31) + 1, torch.rand(5, 31, generator=_generator()))
+    pairs = (p["image"], p["start"], shift, w, order)
+    args = (p["slices"], images, p["shifts"], pairs, bounds, torch.tensor([0, 1, 6, 20, 31]), fan)
+    for a, b in zip(kernels.give(*args), reference.give(*args)):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
 
 
@@ -126,6 +124,8 @@ def test_selection(spread: float, most: int) -> None:
     least, evidence, best = kernels.threshold(logp, start, 0.999, most)
     for a, b in zip((least, evidence, best), reference.threshold(logp, start, 0.999, most)):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
+    for a, b in zip(kernels.highest(logp, start), reference.highest(logp, start)):
+        assert torch.equal(a, b)
     for a, b in zip(kernels.compact(logp, start, least), reference.compact(logp, start, least)):
         assert torch.equal(a, b)
     expected = reference.weigh(logp, start, least, evidence)

@@ -4,13 +4,12 @@ On the CPU the numba versions of `kernels.cpu` run; elsewhere the plain torch de
 Shapes: N images, R or U slices, T shifts, P band pixels, S shells, K pairs, L hypotheses; see the definitions for the equations.
 """
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from verglas.kernels import reference
+from verglas.kernels.reference import Given
 
 
 def _np(x: Tensor) -> np.ndarray:
@@ -59,36 +58,23 @@ def score(
     return out
 
 
-def backproject(
-    x: Tensor, b: Tensor, shifts: Tensor, image: Tensor, start: Tensor, shift: Tensor, weight: Tensor, order: Tensor, bounds: Tensor,
-    fan: tuple[int, int] = (1, 1),
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Sums of weighted shifted images per fine rotation; see `reference.backproject`."""
-    if x.is_cuda:
-        return reference.backproject(x, b, shifts, image, start, shift, weight, order, bounds, fan)
+def give(
+    slices: Tensor, images: tuple[Tensor, Tensor, Tensor, Tensor], shifts: Tensor, pairs: tuple[Tensor, Tensor, Tensor, Tensor, Tensor],
+    bounds: Tensor, shells: Tensor, fan: tuple[int, int] = (1, 1),
+) -> Given:
+    """Sums over a posterior per fine rotation and per pair; see `reference.give`."""
+    if shifts.is_cuda:
+        return reference.give(slices, images, shifts, pairs, bounds, shells, fan)
     from verglas.kernels.cpu import give as cpu
 
-    rows = (len(bounds) - 1) * fan[0]
-    data, power, mass = torch.empty(rows, x.shape[1], dtype=torch.complex64), torch.empty(rows, x.shape[1]), torch.empty(rows)
-    lists: list[Any] = [_np(t) for t in (image, start, shift, weight, order, bounds)]
-    cpu.backproject(_flat(x), _np(b), _flat(shifts), *lists, *fan, _flat(data), _np(power), _np(mass))
-    return data, power, mass
-
-
-def cross(
-    slices: Tensor, a: Tensor, b: Tensor, shifts: Tensor, cut: Tensor, start: Tensor, shift: Tensor, weight: Tensor, rows: Tensor, shells: Tensor,
-    fan: tuple[int, int] = (1, 1),
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Cross and model power per image and shell, mass per pair; see `reference.cross`."""
-    if a.is_cuda:
-        return reference.cross(slices, a, b, shifts, cut, start, shift, weight, rows, shells, fan)
-    from verglas.kernels.cpu import give as cpu
-
-    xa, aa = torch.empty(2, len(rows) - 1, len(shells) - 1)
-    mass = torch.empty(len(cut))
-    lists: list[Any] = [_np(t) for t in (cut, start, shift, weight, rows, shells)]
-    cpu.cross(_flat(slices), _flat(a), _np(b), _flat(shifts), *lists, *fan, _np(xa), _np(aa), _np(mass))
-    return xa, aa, mass
+    (a, b, x, c), (image, start, shift, weight, order), rows, pixels = images, pairs, len(bounds) - 1, shifts.shape[1]
+    data, power, mass = torch.empty(rows * fan[0], pixels, dtype=torch.complex64), torch.empty(rows * fan[0], pixels), torch.empty(rows * fan[0])
+    xa, aa, pair_mass = torch.empty(len(image), len(shells) - 1), torch.empty(len(image), len(shells) - 1), torch.empty(len(image))
+    cpu.give(
+        _flat(slices), (_flat(a), _np(b), _flat(x), _np(c)), _flat(shifts), (_np(image), _np(start), _np(shift), _np(weight), _np(order)),
+        _np(bounds), _np(shells), fan[0], fan[1], (_flat(data), _np(power), _np(mass)), (_np(xa), _np(aa), _np(pair_mass)),
+    )
+    return Given(data, power, mass, xa, aa, pair_mass)
 
 
 def threshold(logp: Tensor, start: Tensor, fraction: float, most: int = 1 << 62) -> tuple[Tensor, Tensor, Tensor]:
@@ -102,6 +88,17 @@ def threshold(logp: Tensor, start: Tensor, fraction: float, most: int = 1 << 62)
     best = torch.empty(images, dtype=torch.int64)
     cpu.threshold(_np(logp), _np(start), fraction, most, _np(least), _np(evidence), _np(best))
     return least, evidence, best
+
+
+def highest(logp: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest logp of each image (N,) and where it is (N,); see `reference.highest`."""
+    if logp.is_cuda:
+        return reference.highest(logp, start)
+    from verglas.kernels.cpu import select as cpu
+
+    value, where = torch.empty(len(start) - 1), torch.empty(len(start) - 1, dtype=torch.int64)
+    cpu.highest(_np(logp), _np(start), _np(value), _np(where))
+    return value, where
 
 
 def compact(logp: Tensor, start: Tensor, least: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""What an image gives to the sums of the M-step on the CPU; the definitions are in `kernels.reference.give`."""
+"""What images give to the sums of the M-step on the CPU; the definition is `kernels.reference.give`."""
 
 import numpy as np
 from numba import njit, prange
@@ -26,58 +26,47 @@ def _shift_sum(shifts: np.ndarray, shift: np.ndarray, weight: np.ndarray, first:
 
 
 @njit(parallel=True, fastmath=True, cache=True)
-def backproject(
-    x: np.ndarray, b: np.ndarray, shifts: np.ndarray, image: np.ndarray, start: np.ndarray, shift: np.ndarray, weight: np.ndarray,
-    order: np.ndarray, bounds: np.ndarray, turns: int, moves: int, data: np.ndarray, power: np.ndarray, mass: np.ndarray,
+def give(
+    slices: np.ndarray, images: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], shifts: np.ndarray,
+    pairs: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray], bounds: np.ndarray, shells: np.ndarray, turns: int, moves: int,
+    sums: tuple[np.ndarray, np.ndarray, np.ndarray], per_pair: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> None:
-    """Overwrites data (U c, 2P), power (U c, P), mass (U c,) with the sums over the pairs order[bounds[u]:bounds[u+1]] of rotation u."""
+    """images = a, b, x, c; pairs = image, start, shift, weight, order; overwrites sums = data, power, mass and per_pair = xa, aa, mass."""
+    a, b, x, c = images
+    image, start, shift, weight, order = pairs
+    data, power, mass = sums
+    xa, aa, pair_mass = per_pair
     pixels = b.shape[1]
-    for row in prange(len(mass)):
-        u, c = row // turns, row % turns
+    for r in prange(len(bounds) - 1):
         g = np.empty(2 * pixels, np.float32)
-        data[row] = 0
-        power[row] = 0
-        mass[row] = 0
-        for o in range(bounds[u], bounds[u + 1]):
-            i = order[o]
-            n = image[i]
-            at = (start[i] * turns + c * (start[i + 1] - start[i])) * moves
-            total = _shift_sum(shifts, shift, weight, start[i], start[i + 1], at, moves, g)
-            if total == 0.0:
-                continue
-            mass[row] += total
-            for p in range(pixels):
-                gr, gi, xr, xi = g[2 * p], g[2 * p + 1], x[n, 2 * p], x[n, 2 * p + 1]
-                data[row, 2 * p] += gr * xr - gi * xi
-                data[row, 2 * p + 1] += gr * xi + gi * xr
-                power[row, p] += total * b[n, p]
-
-
-@njit(parallel=True, fastmath=True, cache=True)
-def cross(
-    slices: np.ndarray, a: np.ndarray, b: np.ndarray, shifts: np.ndarray, cut: np.ndarray, start: np.ndarray, shift: np.ndarray,
-    weight: np.ndarray, rows: np.ndarray, shells: np.ndarray, turns: int, moves: int, xa: np.ndarray, aa: np.ndarray, mass: np.ndarray,
-) -> None:
-    """Overwrites xa (N, S), aa (N, S) and mass (K,); pairs rows[n]:rows[n+1] belong to image n, pixels shells[s]:shells[s+1] to shell s."""
-    pixels = b.shape[1]
-    for n in prange(len(rows) - 1):
-        g = np.empty(2 * pixels, np.float32)
-        xa[n] = 0
-        aa[n] = 0
-        for i in range(rows[n], rows[n + 1]):
-            mass[i] = 0
-            for c in range(turns):
-                at = (start[i] * turns + c * (start[i + 1] - start[i])) * moves
+        for turn in range(turns):
+            u = r * turns + turn
+            data[u] = 0
+            power[u] = 0
+            mass[u] = 0
+            for o in range(bounds[r], bounds[r + 1]):
+                i = order[o]
+                n = image[i]
+                if turn == 0:
+                    xa[i] = 0
+                    aa[i] = 0
+                    pair_mass[i] = 0
+                at = (start[i] * turns + turn * (start[i + 1] - start[i])) * moves
                 total = _shift_sum(shifts, shift, weight, start[i], start[i + 1], at, moves, g)
                 if total == 0.0:
                     continue
-                mass[i] += total
-                u = cut[i] * turns + c
+                mass[u] += total
+                pair_mass[i] += total
+                for p in range(pixels):
+                    gr, gi, xr, xi = g[2 * p], g[2 * p + 1], x[n, 2 * p], x[n, 2 * p + 1]
+                    data[u, 2 * p] += gr * xr - gi * xi
+                    data[u, 2 * p + 1] += gr * xi + gi * xr
+                    power[u, p] += total * c[n, p]
                 for s in range(len(shells) - 1):
                     x_sum, a_sum = np.float32(0.0), np.float32(0.0)
                     for p in range(shells[s], shells[s + 1]):
                         ar, ai, sr, si = a[n, 2 * p], a[n, 2 * p + 1], slices[u, 2 * p], slices[u, 2 * p + 1]
                         x_sum += (ar * sr + ai * si) * g[2 * p] + (ar * si - ai * sr) * g[2 * p + 1]
                         a_sum += b[n, p] * (sr * sr + si * si)
-                    xa[n, s] += x_sum
-                    aa[n, s] += a_sum * total
+                    xa[i, s] += x_sum
+                    aa[i, s] += a_sum * total

@@ -51,6 +51,17 @@ def threshold(
 
 
 @njit(parallel=True, cache=True)
+def highest(logp: np.ndarray, start: np.ndarray, value: np.ndarray, where: np.ndarray) -> None:
+    """Fills the largest logp of each image (N,) and its position (N,)."""
+    for n in prange(len(start) - 1):
+        top, at = logp[start[n]], start[n]
+        for i in range(start[n] + 1, start[n + 1]):
+            if logp[i] > top:
+                top, at = logp[i], i
+        value[n], where[n] = top, at
+
+
+@njit(parallel=True, cache=True)
 def count(logp: np.ndarray, start: np.ndarray, least: np.ndarray, kept: np.ndarray) -> None:
     """kept (N,): how many reach the threshold."""
     for n in prange(len(start) - 1):

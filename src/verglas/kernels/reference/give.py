@@ -1,8 +1,10 @@
-"""What images give to the sums of the M-step: the definitions, in plain torch.
+"""What images give to the sums of the M-step: the definition, in plain torch.
 
 Pairs of image and coarse rotation, each with a list of coarse shifts; weights are in the order of `reference.score`:
 pair, child rotation, shift, child shift, with fan = (c, m) children.
 """
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -30,42 +32,44 @@ def _index(start: Tensor, listed: Tensor, pair: Tensor, place: Tensor, fan: tupl
     return at[..., None] + torch.arange(moves, device=start.device)
 
 
-def backproject(
-    x: Tensor, b: Tensor, shifts: Tensor, image: Tensor, start: Tensor, shift: Tensor, weight: Tensor, order: Tensor, bounds: Tensor,
-    fan: tuple[int, int],
-) -> tuple[Tensor, Tensor, Tensor]:
-    """D[u] = sum_{pairs of u} sum_t w x[n] h[t], W[u] = sum_{pairs of u} (sum_t w) b[n] and the mass sum w of each fine rotation u.
+class Given(NamedTuple):
+    """data (R c, P) complex64, power (R c, P) and mass (R c,) per fine rotation; xa, aa (K, S) and pair_mass (K,) per pair."""
 
-    x = C X / sigma2 of the unmasked images (N, P), b = C^2 / sigma2 (N, P). The pairs of coarse rotation r are
-    order[bounds[r]:bounds[r+1]]. Returns (R c, P) complex64, (R c, P) float32, (R c,) float32.
+    data: Tensor
+    power: Tensor
+    mass: Tensor
+    xa: Tensor
+    aa: Tensor
+    pair_mass: Tensor
+
+
+def give(
+    slices: Tensor, images: tuple[Tensor, Tensor, Tensor, Tensor], shifts: Tensor, pairs: tuple[Tensor, Tensor, Tensor, Tensor, Tensor],
+    bounds: Tensor, shells: Tensor, fan: tuple[int, int],
+) -> Given:
+    """The sums over a posterior, for back-projection, noise and scale.
+
+    data[u] = sum_{pairs of u} sum_t w x[n] h[t], power[u] = sum_{pairs of u} (sum_t w) c[n], mass[u] = sum w;
+    xa[i, s] = sum w Re(conj(a h) S) and aa[i, s] = sum w b |S|^2 over the pixels of shell s, pair_mass[i] = sum w.
+    images = (a, b, x, c), each (N, P): a = C X / sigma2 of the masked and x of the unmasked images, b = c = C^2 / sigma2.
+    pairs = (image (K,), start (K+1,), shift (L,), weight (L c m,), order (K,)): the pairs of coarse rotation r are
+    order[bounds[r]:bounds[r+1]], its slices r c + 0...; pixels shells[s]:shells[s+1] belong to shell s.
+    Multiplied by sigma2[s], xa and aa are the cross and model power of RELION's noise and scale updates.
     """
+    a, b, x, c = images
+    image, start, shift, weight, order = pairs
     g, total = _shift_sums(shifts, start, shift, weight, fan)
-    rotations, turns = len(bounds) - 1, fan[0]
-    row = torch.repeat_interleave(torch.arange(rotations, device=x.device), bounds.diff())
-    i = order.long()
-    n = image.long()[i]
-    data = torch.zeros(rotations, turns, x.shape[1], dtype=x.dtype, device=x.device).index_add_(0, row, g[i] * x[n][:, None])
-    power = torch.zeros(rotations, turns, x.shape[1], device=x.device).index_add_(0, row, total[i][..., None] * b[n][:, None])
-    mass = torch.zeros(rotations, turns, device=x.device).index_add_(0, row, total[i])
-    return data.flatten(0, 1), power.flatten(0, 1), mass.flatten()
-
-
-def cross(
-    slices: Tensor, a: Tensor, b: Tensor, shifts: Tensor, cut: Tensor, start: Tensor, shift: Tensor, weight: Tensor, rows: Tensor, shells: Tensor,
-    fan: tuple[int, int],
-) -> tuple[Tensor, Tensor, Tensor]:
-    """XA[n, s] = sum w Re(conj(a h) S) and AA[n, s] = sum w b |S|^2 over the pixels of shell s and the pairs of n; mass of each pair.
-
-    The pairs of image n are rows[n]:rows[n+1], the pixels of shell s shells[s]:shells[s+1], the slices of pair i cut[i] c + 0...
-    Multiplied by sigma2[s] the sums are the cross and model power of RELION's noise and scale updates.
-    Returns two (N, S) float32 and (K,) float32.
-    """
-    g, total = _shift_sums(shifts, start, shift, weight, fan)
-    n = torch.repeat_interleave(torch.arange(len(rows) - 1, device=a.device), rows.diff())
-    s = slices[cut.long()[:, None] * fan[0] + torch.arange(fan[0], device=a.device)]
-    pixel_shell = torch.repeat_interleave(torch.arange(len(shells) - 1, device=a.device), shells.diff())
-    flat = (n[:, None] * (len(shells) - 1) + pixel_shell).reshape(-1)
-    xa, aa = torch.zeros(2, (len(rows) - 1) * (len(shells) - 1), device=a.device)
-    xa.index_add_(0, flat, ((a[n][:, None] * g).conj() * s).real.sum(1).reshape(-1))
-    aa.index_add_(0, flat, (total[..., None] * b[n][:, None] * s.abs() ** 2).sum(1).reshape(-1))
-    return xa.view(len(rows) - 1, -1), aa.view(len(rows) - 1, -1), total.sum(1)
+    rotations, turns, device = len(bounds) - 1, fan[0], x.device
+    i, n = order.long(), image.long()
+    rotation = torch.repeat_interleave(torch.arange(rotations, device=device), bounds.diff())
+    data = torch.zeros(rotations, turns, x.shape[1], dtype=x.dtype, device=device).index_add_(0, rotation, g[i] * x[n[i]][:, None])
+    power = torch.zeros(rotations, turns, x.shape[1], device=device).index_add_(0, rotation, total[i][..., None] * c[n[i]][:, None])
+    mass = torch.zeros(rotations, turns, device=device).index_add_(0, rotation, total[i])
+    cut = torch.empty_like(rotation)
+    cut[i] = rotation
+    s = slices.view(rotations, turns, -1)[cut]
+    cross = ((a[n][:, None] * g).conj() * s).real.sum(1)
+    model = (total[..., None] * b[n][:, None] * s.abs() ** 2).sum(1)
+    shell = torch.repeat_interleave(torch.arange(len(shells) - 1, device=device), shells.diff())
+    xa, aa = (torch.zeros(len(n), len(shells) - 1, device=device).index_add_(1, shell, v) for v in (cross, model))
+    return Given(data.flatten(0, 1), power.flatten(0, 1), mass.flatten(), xa, aa, total.sum(1))

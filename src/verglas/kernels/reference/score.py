@@ -5,7 +5,8 @@ from torch import Tensor
 
 
 def score(
-    slices: Tensor, a: Tensor, b: Tensor, shifts: Tensor, prior: Tensor, image: Tensor, cut: Tensor, start: Tensor, shift: Tensor, fan: tuple[int, int]
+    slices: Tensor, a: Tensor, b: Tensor, shifts: Tensor, prior: Tensor, image: Tensor, cut: Tensor, start: Tensor, shift: Tensor,
+    fan: tuple[int, int],
 ) -> Tensor:
     """log p = sum_p Re(conj(a[n, p] h[t, p]) S[u, p]) - 1/2 sum_p b[n, p] |S[u, p]|^2 + prior, without the origin pixel p = 0.
 

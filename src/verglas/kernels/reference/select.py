@@ -31,6 +31,15 @@ def threshold(logp: Tensor, start: Tensor, fraction: float, most: int) -> tuple[
     return logp[order[last]].double(), logp[best].double() + total.log(), best
 
 
+def highest(logp: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest logp of each image (N,) and its position (N,), the first one if it occurs twice."""
+    image = _image(start)
+    value = torch.full((len(start) - 1,), -torch.inf, device=logp.device).scatter_reduce_(0, image, logp, "amax")
+    at = torch.nonzero(logp == value[image])[:, 0]
+    where = torch.full((len(start) - 1,), len(logp), device=logp.device).scatter_reduce_(0, image[at], at, "amin")
+    return value, where
+
+
 def compact(logp: Tensor, start: Tensor, least: Tensor) -> tuple[Tensor, Tensor]:
     """Start (N+1,) and positions in logp (K,), rising, of the hypotheses that reach their image's threshold."""
     image = _image(start)

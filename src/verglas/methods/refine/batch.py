@@ -35,7 +35,8 @@ class Batch:
 
 
 def make_batch(
-    rows: np.ndarray, spectra: Spectra, particles: Particles, geo: Geometry, correction: Corrections, norm: np.ndarray, model: tuple[np.ndarray, np.ndarray]
+    rows: np.ndarray, spectra: Spectra, particles: Particles, geo: Geometry, correction: Corrections, norm: np.ndarray,
+    model: tuple[np.ndarray, np.ndarray],
 ) -> Batch:
     """`rows` index `particles`; norm (N,) multiplies the images; model = (sigma2 (S,) of the group, scale per scale group)."""
     sigma2, scale = model

@@ -10,7 +10,7 @@ from torch import Tensor
 from verglas.core import projection, reconstruct
 from verglas.core.projection import Reference
 from verglas.core.rotations import euler_to_matrix
-from verglas.core.sampling import local_candidates, orientation_grid
+from verglas.core.sampling import local_candidates, orientation_grid, rotations
 from verglas.core.shifts import offset_children, offset_grid, offset_log_prior, perturb_offsets, phases
 from verglas.core.symmetry import operators
 from verglas.methods.refine import converge, hypotheses, tally
@@ -19,15 +19,7 @@ from verglas.methods.refine.fine import Chunks, Found, fine_pass
 from verglas.methods.refine.hypotheses import CHILDREN, TURNS, Survivors, join
 from verglas.methods.refine.images import Geometry, corrections, geometry, whole_pixels
 from verglas.methods.refine.plan import Plan
-from verglas.methods.refine.search import (
-    Candidates,
-    Gaussian,
-    Grids,
-    Rule,
-    global_slices,
-    search_everywhere,
-    search_near,
-)
+from verglas.methods.refine.search import SMALL, Candidates, Gaussian, Grids, Rule, global_slices, search_everywhere, search_near
 from verglas.methods.refine.source import Source
 from verglas.methods.refine.state import Alignment, Model, Sampling, State
 from verglas.methods.refine.tally import Tally
@@ -67,7 +59,9 @@ def make_grids(setting: Setting, geo: Geometry, extent: float) -> Grids:
     band = geo.band
     h, fine_h = (phases(t / geo.pixel, band.k[:, 0], band.k[:, 1], band.box) for t in (coarse, fine))
     size = converge.coarse_size(s.order, setting.plan.diameter, extent, 2 * setting.shells)
-    return Grids(grid, s.perturbation, coarse, fine, h, fine_h, band.upto(size // 2))
+    pixels = band.upto(size // 2)
+    first = band.upto(size // 4) if pixels > SMALL else pixels
+    return Grids(grid, s.perturbation, coarse, fine, h, fine_h, pixels, first)
 
 
 def group_search(setting: Setting, geo: Geometry, reference: Reference, model: Model, g: int, extent: float) -> GroupSearch:
@@ -176,13 +170,15 @@ def _near(batch: Batch, state: State, search: GroupSearch, shift_prior: Tensor, 
     centres = euler_to_matrix(torch.from_numpy(state.alignment.angles[batch.rows]))
     local = local_candidates(grids.grid, centres, sigma, sigma, grids.perturbation, operators(setting.plan.symmetry))
     candidates = Candidates(np.asarray(local.offsets), np.asarray(local.rotation), np.asarray(local.log_prior))
-    per_image = len(candidates.rotation) / len(batch) * (8 * grids.pixels + 12 * len(grids.phases)) + 16 * grids.pixels
+    per_image = len(candidates.rotation) / len(batch) * (8 * grids.first_pixels + 60 * len(grids.phases)) + 16 * grids.pixels
+
+    def cut(numbers: np.ndarray, pixels: int) -> Tensor:
+        matrices = rotations(grids.grid, torch.from_numpy(numbers), grids.perturbation)
+        return projection.project(search.reference, matrices, search.geo.band, pixels)
+
     parts = []
     for n in split(np.arange(len(batch)), most(work / 4, per_image)):
         low, high = int(n[0]), int(n[-1]) + 1
-        parts.append(
-            search_near(
-                batch.a[low:high], batch.b[low:high], candidates.take(n), grids, (search.geo.band, search.reference), shift_prior[low:high], setting.rule
-            )
-        )
+        some = (batch.a[low:high], batch.b[low:high])
+        parts.append(search_near(*some, candidates.take(n), grids, cut, shift_prior[low:high], setting.rule))
     return join(parts)

@@ -143,17 +143,16 @@ def _give(
         some = weight.view(-1, CHILDREN)[part.shifts].view(-1)
         order = torch.argsort(part.number, stable=True)
         bounds = torch.searchsorted(part.number[order].contiguous(), torch.arange(high - low + 1, dtype=torch.int32))
-        data, power, used = kernels.backproject(batch.x, batch.weight, phases, part.image, part.start, part.shift, some, order, bounds, FAN)
-        with watch("insert"):
-            used = used > 0
-            reconstruct.accumulate(sums, data[used], power[used], matrices[used], chunks.band)
         cut = chunks.cut(matrices) if kept is None else kept
-        rows = torch.searchsorted(part.image, torch.arange(len(batch) + 1, dtype=torch.int32))
-        more_xa, more_aa, mass[part.pairs] = kernels.cross(
-            cut, batch.a, batch.b, phases, part.number, part.start, part.shift, some, rows, shells, FAN
+        given = kernels.give(
+            cut, (batch.a, batch.b, batch.x, batch.weight), phases, (part.image, part.start, part.shift, some, order), bounds, shells, FAN
         )
-        xa += more_xa
-        aa += more_aa
+        with watch("insert"):
+            used = given.mass > 0
+            reconstruct.accumulate(sums, given.data[used], given.power[used], matrices[used], chunks.band)
+        xa.index_add_(0, part.image.long(), given.xa)
+        aa.index_add_(0, part.image.long(), given.aa)
+        mass[part.pairs] = given.pair_mass
     return xa, aa, mass
 
 

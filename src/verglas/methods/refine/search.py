@@ -1,5 +1,6 @@
 """The coarse pass: every grid hypothesis of every image is scored, few survive (Scheres 2012, adaptive expectation)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +12,9 @@ from verglas.core import projection
 from verglas.core.band import Band
 from verglas.core.projection import Reference
 from verglas.core.sampling import Grid, rotations
-from verglas.methods.refine.hypotheses import Survivors, sort_survivors
-from verglas.methods.refine.ragged import owner, positions
+from verglas.methods.refine import hypotheses
+from verglas.methods.refine.hypotheses import Pairs, Survivors, sort_survivors
+from verglas.methods.refine.ragged import owner, positions, starts
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,28 @@ Rule = Gaussian | Correlation
 
 
 @dataclass(frozen=True)
+class Near:
+    """Hypotheses within `margin` of the best log-posterior stay in the race: the rule of a first look at low resolution."""
+
+    margin: float
+
+
+MARGIN = 25.0
+"""Log units: measured to lose less than 1e-8 of the posterior mass when half the radius is looked at first."""
+SMALL = 400
+"""Pixels below which a first look is not worth its while."""
+DENSE = 0.1
+"""Share of hypotheses left by the first look above which products are faster than lists."""
+Cutter = Callable[[np.ndarray, int], Tensor]
+"""Rotation numbers (U,) and a number of pixels -> slices (U, pixels)."""
+
+
+@dataclass(frozen=True)
 class Grids:
     """The grid of an iteration on one band: rotations by `grid` and `perturbation`; shift phases (T, P) coarse, (4 T, P) fine.
 
-    shifts (T, 2) and fine_shifts (4 T, 2) in Å, perturbation included. `pixels` of the band are used in the coarse pass.
+    shifts (T, 2) and fine_shifts (4 T, 2) in Å, perturbation included. `pixels` of the band are used in the coarse pass,
+    `first_pixels` in the first look at it.
     """
 
     grid: Grid
@@ -44,49 +64,71 @@ class Grids:
     phases: Tensor
     fine_phases: Tensor
     pixels: int
+    first_pixels: int
 
 
-def survivors_of(rule: Rule, logp: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+def survivors_of(rule: Rule | Near, logp: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
     """Start (N+1,) and positions (K,) in logp of the hypotheses that the rule keeps."""
     match rule:
         case Gaussian(fraction):
             least, _, _ = kernels.threshold(logp, start, fraction)
             return kernels.compact(logp, start, least)
+        case Near(margin):
+            return kernels.compact(logp, start, kernels.highest(logp, start)[0].double() - margin)
         case Correlation():
-            _, _, best = kernels.threshold(logp, start, 0.0, 1)
-            return torch.arange(len(start)), best
+            return torch.arange(len(start)), kernels.highest(logp, start)[1]
 
 
 def global_slices(reference: Reference, grids: Grids, band: Band) -> Tensor:
-    """Slices (R, Pc) of the whole coarse grid, without the origin pixel: cut once, shared by all images."""
-    everything = rotations(grids.grid, None, grids.perturbation)
-    return projection.project(reference, everything, band, grids.pixels)[:, 1:].contiguous()
+    """Slices (R, Pc) of the whole coarse grid: cut once, shared by all images."""
+    return projection.project(reference, rotations(grids.grid, None, grids.perturbation), band, grids.pixels)
 
 
 def search_everywhere(a: Tensor, b: Tensor, slices: Tensor, grids: Grids, priors: tuple[Tensor, Tensor], rule: Rule) -> Survivors:
     """log p(n, t, r) = Re(a h_t)* S_r - b |S_r|^2 / 2 + log priors as two matrix products; what the rule keeps.
 
-    a, b (N, P) on the full band; slices (R, Pc-1); priors = (log prior of directions (D,), log prior of shifts (N, T)).
+    a, b (N, P) on the full band; slices (R, Pc); priors = (log prior of directions (D,), log prior of shifts (N, T)).
+    A large band is searched at half its radius first, and what comes near the best there is scored on all of it.
     """
+    if isinstance(rule, Correlation) or grids.first_pixels == grids.pixels:
+        return _products(a, b, slices[:, : grids.pixels], grids, priors, rule)
+    few = _products(a, b, slices[:, : grids.first_pixels], grids, priors, Near(MARGIN))
+    if len(few.image) > DENSE * len(a) * len(grids.phases) * len(slices):
+        return _products(a, b, slices[:, : grids.pixels], grids, priors, rule)
+    pairs = hypotheses.group(few)
+    return rescore(few, pairs, a, b, slices[torch.from_numpy(pairs.rotations)], grids, rule)
+
+
+def _products(a: Tensor, b: Tensor, slices: Tensor, grids: Grids, priors: tuple[Tensor, Tensor], rule: Rule | Near) -> Survivors:
+    """The products on the pixels of `slices`, the origin left out."""
     direction_prior, shift_prior = priors
     rotation_prior = direction_prior.repeat_interleave(grids.grid.psi_count)
-    images, shifts, turns = len(a), len(grids.phases), len(slices)
-    a, b, h = a[:, 1 : grids.pixels], b[:, 1 : grids.pixels], grids.phases[:, 1 : grids.pixels]
+    images, shifts, (turns, pixels) = len(a), len(grids.phases), slices.shape
+    s, a, b, h = (x[:, 1:pixels] for x in (slices, a, b, grids.phases))
     moved = torch.view_as_real(a[:, None] * h).view(images * shifts, -1)
-    logp = (moved @ torch.view_as_real(slices).view(turns, -1).T).view(images, shifts, turns)
-    power = b @ (slices.real**2 + slices.imag**2).T
-    match rule:
-        case Gaussian():
-            logp += (rotation_prior - power / 2)[:, None] + shift_prior[:, :, None]
-        case Correlation():
-            logp *= power.clamp(min=1e-30).rsqrt()[:, None]
-    start = torch.arange(images + 1) * (shifts * turns)
-    kept, index = survivors_of(rule, logp.view(-1), start)
+    logp = (moved @ torch.view_as_real(s.contiguous()).view(turns, -1).T).view(images, shifts, turns)
+    power = b @ (s.real**2 + s.imag**2).T
+    if isinstance(rule, Correlation):
+        logp *= power.clamp(min=1e-30).rsqrt()[:, None]
+    else:
+        logp += (rotation_prior - power / 2)[:, None] + shift_prior[:, :, None]
+    kept, index = survivors_of(rule, logp.view(-1), torch.arange(images + 1) * (shifts * turns))
     n = owner(kept.numpy())
-    local = index.numpy() - n * (shifts * turns)
-    shift, rotation = local // turns, local % turns
+    shift, rotation = np.divmod(index.numpy() - n * (shifts * turns), turns)
     prior = rotation_prior.numpy()[rotation] + shift_prior.numpy()[n, shift]
     return sort_survivors(n, rotation, shift, prior, images)
+
+
+def rescore(few: Survivors, pairs: Pairs, a: Tensor, b: Tensor, slices: Tensor, grids: Grids, rule: Rule | Near) -> Survivors:
+    """What the rule keeps of a short list once it is scored on the pixels of `slices`, one row for each of pairs.rotations."""
+    pixels = slices.shape[1]
+    a, b, h = (x[:, :pixels].contiguous() for x in (a, b, grids.phases))
+    image, number, start, shift = (torch.from_numpy(x) for x in (pairs.image, pairs.number, pairs.start, pairs.shift))
+    logp = kernels.score(slices, a, b, h, torch.from_numpy(pairs.log_prior), image, number, start, shift)
+    _, index = survivors_of(rule, logp, torch.from_numpy(starts(few.count)))
+    at = index.numpy()
+    count = np.bincount(few.image[at], minlength=len(few.count))
+    return Survivors(few.image[at], few.rotation[at], few.shift[at], few.log_prior[at], count)
 
 
 @dataclass(frozen=True)
@@ -101,24 +143,22 @@ class Candidates:
         at, start = positions(self.start, images)
         return Candidates(start, self.rotation[at], self.log_prior[at])
 
-
-def search_near(a: Tensor, b: Tensor, candidates: Candidates, grids: Grids, band_reference: tuple[Band, Reference], shift_prior: Tensor, rule: Gaussian) -> Survivors:
-    """The same for per-image candidates: slices of the distinct ones are cut once for the block."""
-    band, reference = band_reference
-    images, shifts, pixels = len(a), len(grids.phases), grids.pixels
-    distinct, which = np.unique(candidates.rotation, return_inverse=True)
-    slices = projection.project(reference, rotations(grids.grid, torch.from_numpy(distinct), grids.perturbation), band, pixels)
-    image = owner(candidates.start)
-    pairs = len(image)
-    prior = torch.from_numpy(candidates.log_prior)[:, None] + shift_prior[torch.from_numpy(image)]
-    logp = kernels.score(
-        slices, a[:, :pixels].contiguous(), b[:, :pixels].contiguous(), grids.phases[:, :pixels].contiguous(), prior.view(-1),
-        torch.from_numpy(image.astype(np.int32)), torch.from_numpy(which.astype(np.int32)), torch.arange(pairs + 1) * shifts,
-        torch.arange(shifts, dtype=torch.int32).repeat(pairs),
-    )
-    _, index = survivors_of(rule, logp, torch.from_numpy(candidates.start) * shifts)
-    pair, shift = index.numpy() // shifts, index.numpy() % shifts
-    n = image[pair]
-    return sort_survivors(n, candidates.rotation[pair], shift, prior.numpy()[pair, shift], images)
+    def with_shifts(self, shift_prior: np.ndarray) -> Survivors:
+        """Every rotation with every shift; shift_prior (N, T)."""
+        shifts = shift_prior.shape[1]
+        image = owner(self.start)
+        prior = (self.log_prior[:, None] + shift_prior[image]).ravel()
+        shift = np.tile(np.arange(shifts), len(image))
+        return Survivors(np.repeat(image, shifts), np.repeat(self.rotation, shifts), shift, prior, np.diff(self.start) * shifts)
 
 
+def search_near(a: Tensor, b: Tensor, candidates: Candidates, grids: Grids, cut: Cutter, shift_prior: Tensor, rule: Gaussian) -> Survivors:
+    """The same for per-image candidates: slices of the distinct ones are cut once for the block, at half the radius first."""
+    few = candidates.with_shifts(shift_prior.numpy())
+    looks: list[tuple[int, Rule | Near]] = [(grids.pixels, rule)]
+    if grids.first_pixels < grids.pixels:
+        looks.insert(0, (grids.first_pixels, Near(MARGIN)))
+    for pixels, keep in looks:
+        pairs = hypotheses.group(few)
+        few = rescore(few, pairs, a, b, cut(pairs.rotations, pixels), grids, keep)
+    return few

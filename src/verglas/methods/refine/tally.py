@@ -43,7 +43,9 @@ def empty_tally(sums: Sums, particles: Particles, directions: int) -> Tally:
     )
 
 
-def add(tally: Tally, batch: Batch, found: Found, particles: Particles, model: tuple[np.ndarray, np.ndarray, np.ndarray], bands: tuple[Band, Band]) -> np.ndarray:
+def add(
+    tally: Tally, batch: Batch, found: Found, particles: Particles, model: tuple[np.ndarray, np.ndarray, np.ndarray], bands: tuple[Band, Band]
+) -> np.ndarray:
     """Add a block. model = (sigma2 of the optics group (S,), scale (Q,), ssnr (S,)); bands = (of this iteration, to Nyquist).
 
     Residual per shell: |X|^2 - 2 sigma2 XA + sigma2 AA within the band (RELION's wsum_sigma2_noise), |X|^2 beyond.
