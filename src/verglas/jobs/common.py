@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from verglas.errors import InputError
+from verglas.jobs.folder import JOB_FILE
 from verglas.jobs.provenance import read_record
 from verglas.jobs.spec import Job, JobParams, option, options
 from verglas.runtime.resources import Resources, choose_resources
@@ -57,9 +58,11 @@ def choose(rules: CommonParams) -> Resources:
 
 def continued(job: Job, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Parameters and common options of the job in `folder`, to go on with."""
-    record = read_record(folder)
     if not job.can_continue:
         raise InputError(f"{job.name} cannot be continued", where=str(folder), remedy="start it again")
+    if job.adopt is not None and folder.is_dir() and not (folder / JOB_FILE).exists():
+        return job.adopt(folder), {}
+    record = read_record(folder)
     if record.get("job") != job.name:
         raise InputError(f"holds a {record.get('job')} job, not {job.name}", where=str(folder))
     resources = record.get("resources", {})

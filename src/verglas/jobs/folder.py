@@ -36,15 +36,15 @@ def _relion_counter(pipeline: Path) -> int:
     return 1 if counter is None else int(counter[0])
 
 
-def check_usable(folder: Path, *, continuing: bool) -> None:
-    """Raise InputError when results there would be lost, another process works there, or it cannot be written."""
-    if continuing and not (folder / JOB_FILE).exists():
+def check_usable(folder: Path, *, continuing: bool, foreign: bool = False) -> None:
+    """Raise InputError when results there would be lost, another process works there, or it cannot be written.
+
+    `foreign`: the job can go on with what another program left. Whether a finished job can go on is for the job to say.
+    """
+    if continuing and not foreign and not (folder / JOB_FILE).exists():
         raise InputError(f"no {JOB_FILE} in this folder", where=str(folder), remedy="give the folder of an earlier job")
-    if (folder / MARKERS["SUCCESS"]).exists():
-        raise InputError(
-            "this folder holds a finished job", where=str(folder),
-            remedy="give another --output" if not continuing else "there is nothing to continue; start a new job",
-        )
+    if not continuing and (folder / MARKERS["SUCCESS"]).exists():
+        raise InputError("this folder holds a finished job", where=str(folder), remedy="give another --output")
     owner = running_process(folder)
     if owner:
         raise InputError(

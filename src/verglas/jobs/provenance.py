@@ -49,7 +49,9 @@ def record(job: Job, params: JobParams, resources: Resources, command: str, extr
 
 
 def earlier_runs(folder: Path) -> list[dict[str, Any]]:
-    """Command, start and resources of the runs that are being continued, oldest first."""
+    """Command, start and resources of the runs that are being continued, oldest first; none where another program made the folder."""
+    if not (folder / JOB_FILE).exists():
+        return []
     last = read_record(folder)
     return [*last.get("earlier", []), {name: last.get(name) for name in ("command", "started", "version", "resources")}]
 

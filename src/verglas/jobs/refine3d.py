@@ -57,7 +57,15 @@ def run(params: Refine3dParams, context: Context) -> None:
     refine(params, context)
 
 
+def adopt(folder: Path) -> dict[str, object]:
+    """Options with which a refinement that RELION began goes on."""
+    from verglas.jobs.refine3d_adopt import options_of_relion
+
+    return options_of_relion(folder)
+
+
 JOB = Job(
     "refine3d", "Refine3D", "Refine one structure from particles and a starting map, halves kept independent.",
     Refine3dParams, check, run, "relion.refine3d", can_continue=True,
+    adopt=adopt,
 )

@@ -9,8 +9,10 @@ import numpy as np
 from verglas.errors import InputError
 from verglas.io.image_source import ImageSource
 from verglas.jobs import refine3d_images as pixels
+from verglas.jobs.refine3d_continue import check_continuation
 from verglas.jobs.refine3d_forecast import disk_bytes, forecast
 from verglas.jobs.refine3d_input import Inputs, make_plan, open_inputs
+from verglas.jobs.refine3d_remarks import duplicate_remarks, group_remarks
 from verglas.jobs.spec import Context, Plan
 from verglas.types import Particles
 
@@ -31,11 +33,14 @@ def check_inputs(params: "Refine3dParams", context: Context) -> Plan:
     if params.solvent_corrected_fsc and params.mask is None:
         raise InputError("--solvent-corrected-fsc needs a mask", remedy="give --mask")
     inputs = open_inputs(params)
+    if context.continuing:
+        check_continuation(params, context.output, inputs.particles)
     plan = make_plan(params, inputs.box, inputs.pixel_size, context.resources.seed)
     check_sizes(plan, inputs)
     check_halves(inputs.particles, params.particles)
     check_disk(disk_bytes(inputs), context.output)
-    warnings = (*inputs.warnings, *offsets_warning(params, inputs, plan), *look_at_images(params, inputs, plan))
+    doubts = () if context.continuing else (*offsets_warning(params, inputs, plan), *group_remarks(inputs.particles))
+    warnings = (*inputs.warnings, *duplicate_remarks(inputs.particles), *doubts, *look_at_images(params, inputs, plan))
     return Plan(forecast(params, inputs, plan, context), warnings, inputs.stacks)
 
 

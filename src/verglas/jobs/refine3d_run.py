@@ -8,11 +8,13 @@ import numpy as np
 
 from verglas.io.image_source import ImageSource
 from verglas.jobs import refine3d_state as states
+from verglas.jobs.refine3d_adopt import last_iteration, read_state
 from verglas.jobs.refine3d_files import write_final, write_iteration
 from verglas.jobs.refine3d_input import Inputs, make_plan, open_inputs
 from verglas.jobs.refine3d_state import Checkpoint
 from verglas.jobs.refine3d_tell import Teller
 from verglas.jobs.spec import Context
+from verglas.types import Particles
 
 if TYPE_CHECKING:
     from verglas.jobs.refine3d import Refine3dParams
@@ -32,7 +34,7 @@ def refine(params: "Refine3dParams", context: Context) -> None:
 
     inputs = open_inputs(params)
     plan = make_plan(params, inputs.box, inputs.pixel_size, context.resources.seed)
-    earlier = restore(context)
+    earlier = restore(context, inputs.particles, plan)
     half = loop.assign_halves(inputs.particles.half, plan) if earlier is None else earlier.half
     inputs = replace(inputs, particles=replace(inputs.particles, half=half))
     memory = make_budget(context) if earlier is None else Budget(earlier.work, earlier.cache)
@@ -44,7 +46,7 @@ def refine(params: "Refine3dParams", context: Context) -> None:
         keep(context.output, state, source, plan)
     else:
         state = earlier.state
-    teller.close(iterate(state, source, plan, teller))
+    teller.close(iterate(state, source, plan, teller), plan.max_iterations)
 
 
 def iterate(state: "State", source: "Source", plan: "Plan", teller: Teller) -> "State":
@@ -71,16 +73,22 @@ def keep(folder: Path, state: "State", source: "Source", plan: "Plan") -> None:
     states.forget(folder, state.iteration)
 
 
-def restore(context: Context) -> Checkpoint | None:
-    """What an interrupted run left, when continuing."""
+def restore(context: Context, particles: Particles, plan: "Plan") -> Checkpoint | None:
+    """What an interrupted run left, when continuing: its exact state, or what RELION's files hold of one."""
     if not context.continuing:
         return None
-    states.clean(context.output)
-    number = states.newest(context.output)
+    folder = context.output
+    states.clean(folder)
+    number = states.newest(folder)
+    if number is not None:
+        context.log(f"going on after iteration {number}")
+        return states.load(folder, number)
+    number = last_iteration(folder)
     if number is None:
         return None
-    context.log(f"going on after iteration {number}")
-    return states.load(context.output, number)
+    context.log(f"going on after iteration {number}, from RELION's files")
+    memory = make_budget(context)
+    return Checkpoint(read_state(folder, number, particles, plan), particles.half, memory.work, memory.cache)
 
 
 def make_source(inputs: Inputs, plan: "Plan", memory: "Budget", teller: Teller) -> "Source":

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from verglas.jobs.refine3d_remarks import final_remarks
 from verglas.jobs.spec import Context
 from verglas.types import Particles
 from verglas.units import DEGREE
@@ -40,8 +41,10 @@ class Teller:
         self.report.update()
         self.begin(step.state.iteration + 1)
 
-    def close(self, state: "State") -> None:
-        """The last page of the report."""
+    def close(self, state: "State", limit: int) -> None:
+        """What is doubtful, then the last page of the report; `limit` on iterations, 0 for none."""
+        for text in final_remarks(state, limit):
+            self.context.warn(text)
         self.report.close("finished")
 
 

@@ -57,7 +57,7 @@ def run_job(job: Job, params: JobParams, request: Request, journal: Journal | No
     """Check, run and mark a job; returns its folder. Raises what went wrong after it was written to run.err."""
     journal = journal or Journal(quiet=request.quiet)
     output = request.output or job_folder.next_job_folder(request.project, job.folder)
-    job_folder.check_usable(output, continuing=request.continuing)
+    job_folder.check_usable(output, continuing=request.continuing, foreign=job.adopt is not None)
     stop = StopRequest()
     context = Context(output, request.project, request.resources, journal, request.continuing, stop)
     with _explained():
