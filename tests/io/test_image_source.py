@@ -41,15 +41,14 @@ def test_cached_images_are_not_read_again(project: Path, particles: Particles, i
     source = ImageSource(particles, project, cache_bytes=10**6)
     before = source.read(np.arange(3))
     for name in images:
-        with open(project / name, "r+b") as handle:
-            handle.seek(1024)
-            handle.write(bytes(os.path.getsize(project / name) - 1024))
+        stored = (project / name).read_bytes()
+        (project / name).write_bytes(stored[:1024] + bytes(len(stored) - 1024))
     np.testing.assert_array_equal(source.read(np.arange(3)), before)
     assert (ImageSource(particles, project).read(np.arange(3)) == 0).all()
 
 
-@settings(max_examples=20, deadline=None)
-@given(st.lists(st.lists(st.integers(0, 1399), min_size=1, max_size=60), max_size=4), st.sampled_from([0, 10**9]))
+@settings(max_examples=12, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 1399), min_size=1, max_size=30), max_size=4), st.sampled_from([0, 10**9]))
 def test_blocks_of_a_real_set(blocks: list[list[int]], cache_bytes: int) -> None:
     path = shared_data("bgal-project/derived/particles_with_poses.star")
     particles = read_particles(path)
@@ -73,7 +72,7 @@ def test_the_next_block_is_read_in_the_meantime(project: Path, particles: Partic
     monkeypatch.setattr(ImageSource, "read", slow)
     for _ in source.batches([np.array([0])] * 4):
         time.sleep(0.1)
-    assert 0.04 < source.seconds_waiting < 0.15  # only the first block is waited for
+    assert source.seconds_waiting == pytest.approx(0.1, abs=0.06)  # only the first block is waited for
 
 
 def test_an_error_while_reading_ahead_reaches_the_consumer(project: Path, particles: Particles) -> None:
@@ -154,4 +153,4 @@ def test_background_statistics() -> None:
 def test_real_particles_are_normalised() -> None:
     path = shared_data("bgal-project/derived/particles_with_poses.star")
     mean, sd = background_statistics(ImageSource(read_particles(path), project_root(path)).read(np.arange(300)), 28.0)
-    assert np.abs(mean).max() < 0.2 and 0.9 < sd.min() and sd.max() < 1.1
+    assert np.abs(mean).max() < 0.2 and sd.min() > 0.9 and sd.max() < 1.1

@@ -135,7 +135,7 @@ def test_a_stack_that_fails_leaves_nothing(tmp_path: Path) -> None:
         stack.append(np.zeros((1, 3, 3)))
     with pytest.raises(InputError, match="folder does not exist"), StackWriter(tmp_path / "no" / "x.mrcs", 1.0):
         pass
-    assert os.listdir(tmp_path) == []
+    assert not list(tmp_path.iterdir())
 
 
 def test_truncated(tmp_path: Path) -> None:

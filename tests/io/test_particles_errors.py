@@ -88,7 +88,7 @@ def test_two_particle_tables(project: Path) -> None:
 
 def test_relion_30_without_its_optics_columns(project: Path) -> None:
     (project / "m.star").write_text("data_\nloop_\n_rlnImageName\n_rlnVoltage\n1@Extract/a.mrcs 300\n")
-    with pytest.raises(VerglasError, match="missing columns _rlnDetectorPixelSize, _rlnMagnification, _rlnSphericalAberration, _rlnAmplitudeContrast"):
+    with pytest.raises(VerglasError, match="missing columns _rlnDetectorPixelSize, _rlnMagnification, _rlnSphericalAberration"):
         read_particles(project / "m.star")
 
 

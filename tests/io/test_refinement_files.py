@@ -69,7 +69,8 @@ def test_two_dimensional_models_have_no_directions() -> None:
 
 def test_noise_table_holds_positive_shells_only() -> None:
     table = noise_table(np.array([1.0, 0.0, 3.0]), 4, 2.5)
-    assert table["rlnSpectralIndex"].tolist() == [0, 2] and table["rlnResolution"].tolist() == [0.0, 0.2] and table["rlnSigma2Noise"].tolist() == [1, 3]
+    assert table["rlnSpectralIndex"].tolist() == [0, 2] and table["rlnResolution"].tolist() == [0.0, 0.2]
+    assert table["rlnSigma2Noise"].tolist() == [1, 3]
 
 
 def drop(table: Table, label: str) -> Table:
@@ -148,7 +149,8 @@ def test_fsc_xml(tmp_path: Path) -> None:
 
 
 def test_job_options_stay_text(tmp_path: Path) -> None:
-    job = job_star.JobStar("relion.refine3d", {"sym_name": "D2", "nr_mpi": "1", "other_args": "", "fn_mask": "a b.mrc", "digits": "007"}, is_continue=True)
+    options = {"sym_name": "D2", "nr_mpi": "1", "other_args": "", "fn_mask": "a b.mrc", "digits": "007"}
+    job = job_star.JobStar("relion.refine3d", options, is_continue=True)
     job_star.write_job(tmp_path / "job.star", job)
     assert job_star.read_job(tmp_path / "job.star") == job
 
@@ -156,7 +158,10 @@ def test_job_options_stay_text(tmp_path: Path) -> None:
 def test_mtf(tmp_path: Path) -> None:
     resolution, values = mtf.read_mtf(shared_data("bgal-project/mtf_k2_200kV.star"))
     assert resolution[0] == 0 and values[0] == 1 and resolution[-1] == pytest.approx(0.5) and (np.diff(resolution) > 0).all()
-    for column, match in (({"rlnMtfValue": -values}, "expected a value between 0 and 1"), ({"rlnResolutionInversePixel": resolution[::-1]}, "does not rise")):
+    wrong: list[tuple[dict[str, np.ndarray], str]] = [
+        ({"rlnMtfValue": -values}, "expected a value between 0 and 1"), ({"rlnResolutionInversePixel": resolution[::-1]}, "does not rise"),
+    ]
+    for column, match in wrong:
         write_star(tmp_path / "x.star", {"": Table({"rlnResolutionInversePixel": resolution, "rlnMtfValue": values} | column)})
         with pytest.raises(VerglasError, match=match):
             mtf.read_mtf(tmp_path / "x.star")

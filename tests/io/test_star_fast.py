@@ -22,7 +22,7 @@ def as_text(value: float) -> str | None:
     return out[:end].tobytes().decode() if end >= 0 else None
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_written_float_reads_back_to_the_same_bits(value: float) -> None:
     text = as_text(value)
@@ -35,7 +35,8 @@ def test_a_written_float_reads_back_to_the_same_bits(value: float) -> None:
 
 def test_floats_of_all_sizes_are_written_by_the_compiled_code() -> None:
     rng = np.random.default_rng(1)
-    values = np.concatenate([rng.normal(size=3000) * 10.0 ** rng.integers(-24, 24, 3000), [0.0, -0.0, 1.0, 0.1, 1e15, 1e22, 9.999e-6, 300.0, 999999.9999999]])
+    spread = rng.normal(size=3000) * 10.0 ** rng.integers(-24, 24, 3000)
+    values = np.concatenate([spread, [0.0, -0.0, 1.0, 0.1, 1e15, 1e22, 9.999e-6, 300.0, 999999.9999999]])
     texts = [as_text(value) for value in values]
     assert sum(text is None for text in texts) < 0.01 * len(values)
     assert all(float(text) == value for text, value in zip(texts, values) if text is not None)
@@ -49,7 +50,7 @@ def test_integers(value: int) -> None:
     assert out[:write_integer(value, out, 0)].tobytes().decode() == str(value)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.integers(0, 10**19 - 1), st.integers(-60, 60))
 def test_decimal_to_float_is_correctly_rounded_or_admits_doubt(mantissa: int, exponent: int) -> None:
     value, certain = scaled(np.uint64(mantissa), exponent)
@@ -66,13 +67,14 @@ def test_doubt_is_rare() -> None:
 
 
 tokens = st.sampled_from([
-    "1", "-2", "+3", "0", "007", "1.5", "-0.0", ".5", "5.", ".", "-", "+", "1e5", "1E-3", "1e", "e5", "1e+", "nan", "NaN", "inf", "-inf", "Infinity", "0x10",
-    "1_0", "123456789012345678", "1234567890123456789", "12345678901234567890", "0.12345678901234567890123", "1e400", "1e-400", "4.9e-324", "000001@a/b.mrcs",
+    "1", "-2", "+3", "0", "007", "1.5", "-0.0", ".5", "5.", ".", "-", "+", "1e5", "1E-3", "1e", "e5", "1e+", "nan", "NaN", "inf", "-inf",
+    "Infinity", "0x10", "1_0", "123456789012345678", "1234567890123456789", "12345678901234567890", "0.12345678901234567890123", "1e400",
+    "1e-400", "4.9e-324", "000001@a/b.mrcs",
     "'a b'", '"c d"', "''", '"5"', "it's", '"unclosed', "a#b", "data_1", "é", "1.2.3", "--1", "1.0f", "0.000000000000000000000000000000001",
 ])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.integers(1, 3).flatmap(lambda width: st.lists(st.lists(tokens, min_size=width, max_size=width), min_size=1, max_size=12)),
        st.sampled_from(["\n", " \n", "\r\n", "\n\n", " # c\n", "\n# c\n \n"]))
 def test_reading_is_the_same_on_both_paths(rows: list[list[str]], end: str) -> None:
@@ -143,8 +145,8 @@ def test_text_fields_in_a_large_loop(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_chunks_hold_all_rows() -> None:
-    table = large_table(70_000)
-    assert sum(chunk.count(b"\n") for chunk in fast_row_chunks(table, "x")) == 70_000
+    table = large_table(40_000)
+    assert sum(chunk.count(b"\n") for chunk in fast_row_chunks(table, "x")) == 40_000
 
 
 def test_small_files_do_not_load_numba(tmp_path: Path) -> None:

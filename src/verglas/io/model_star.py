@@ -1,7 +1,7 @@
 """run_itNNN_model.star: what a refinement knows about its maps, noise and groups, in RELION's tables (3.1 to 5)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +95,14 @@ def write_model(path: Path | str, model: ModelStar, comment: str = "") -> None:
     for g, table in enumerate((*model.optics_groups, *model.group_noise), start=1):
         Source(table, name, f"noise spectrum {g}").require(NOISE)
     write_star(path, model_blocks(model), comment)
+
+
+def with_group_noise(model: ModelStar, optics_of_group: np.ndarray) -> ModelStar:
+    """The model with a noise spectrum for each scale group, that of its optics group (position; one per row of groups).
+
+    RELION 3.1 knows only these and stops with a zero sum of weights without them; RELION 4 and 5 ignore them.
+    """
+    return replace(model, group_noise=tuple(model.optics_groups[optics] for optics in optics_of_group))
 
 
 def noise_table(sigma2: np.ndarray, box: int, pixel_size: float) -> Table:
