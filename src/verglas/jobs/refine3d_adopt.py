@@ -39,7 +39,7 @@ def options_of_relion(folder: Path) -> dict[str, object]:
     """Parameters of refine3d from the last iteration of a RELION auto-refinement with split halves."""
     number = last_iteration(folder)
     if number is None:
-        raise InputError("no complete iteration of a refinement (run_itNNN_optimiser.star and the files it names)", where=str(folder),
+        raise InputError("neither a job.json nor a complete iteration of RELION (run_itNNN_optimiser.star and the files it names)", where=str(folder),
                          remedy="give the folder of a Refine3D job")
     root = folder / root_name(number)
     options = read_optimiser(f"{root}_optimiser.star").values
