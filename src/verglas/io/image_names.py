@@ -13,17 +13,16 @@ from verglas.types import ImageRefs
 
 def parse_image_names(source: Source) -> ImageRefs:
     """Image number (from 0) and stack of every row; paths stay as written."""
-    names = source.texts(L.IMAGE_NAME)
+    parts = [name.partition("@") for name in source.texts(L.IMAGE_NAME)]
+    for row, (number, _, path) in enumerate(parts):
+        if not (path and number.isdigit() and number.isascii() and int(number) > 0):
+            raise DataError(
+                f"_{L.IMAGE_NAME} is {''.join(parts[row])!r}, expected NUMBER@STACK with numbers from 1, for example 000012@Extract/job009/movie.mrcs",
+                where=source.at_row(row), remedy="correct the name",
+            )
     stacks: dict[str, int] = {}
-    stack, index = np.empty(len(names), dtype=np.int64), np.empty(len(names), dtype=np.int64)
-    for row, name in enumerate(names):
-        number, at, path = name.partition("@")
-        if not (at and path and number.isascii() and number.isdigit() and int(number) > 0):
-            raise DataError(f"_{L.IMAGE_NAME} is {name!r}, expected NUMBER@STACK with numbers from 1, for example 000012@Extract/job009/movie.mrcs",
-                            where=source.at_row(row), remedy="correct the name")
-        stack[row] = stacks.setdefault(path, len(stacks))
-        index[row] = int(number) - 1
-    return ImageRefs(tuple(stacks), stack, index)
+    stack = [stacks.setdefault(path, len(stacks)) for _, _, path in parts]
+    return ImageRefs(tuple(stacks), np.array(stack, dtype=np.int64), np.array([int(number) for number, _, _ in parts], dtype=np.int64) - 1)
 
 
 def image_names(images: ImageRefs) -> np.ndarray:
