@@ -36,12 +36,12 @@ class Batch:
 
 def make_batch(
     rows: np.ndarray, spectra: Spectra, particles: Particles, geo: Geometry, correction: Corrections, norm: np.ndarray,
-    model: tuple[np.ndarray, np.ndarray],
+    model: tuple[np.ndarray, np.ndarray], options: CtfOptions,
 ) -> Batch:
     """`rows` index `particles`; norm (N,) multiplies the images; model = (sigma2 (S,) of the group, scale per scale group)."""
     sigma2, scale = model
     pixels = len(geo.band)
-    c = contrast(geo, particles.take(rows), scale, CtfOptions())
+    c = contrast(geo, particles.take(rows), scale, options)
     inverse = torch.from_numpy(1.0 / np.maximum(sigma2, 1e-30)).to(c)[geo.band.shell]
     f = torch.from_numpy(norm).to(c)[:, None]
     phase = 1.0 if correction.demodulate is None else correction.demodulate

@@ -95,8 +95,8 @@ def expect(state: State, half: int, source: Source, setting: Setting, watch: Sto
             spectra = source.spectra[g].get(block, shift, watch)
             norm = model.average_norm / state.alignment.norm[block]
             with watch("prepare"):
-                batch = make_batch(block, spectra, source.particles, geo, correction, norm, (model.sigma2[g], model.scale))
-            survivors, unscaled = _coarse(batch, state, half, setting, search, source.budget.work, watch)
+                batch = make_batch(block, spectra, source.particles, geo, correction, norm, (model.sigma2[g], model.scale), plan.ctf)
+            survivors, unscaled = coarse_pass(batch, state, half, setting, search, source.budget.work, watch)
             for low, high in _by_size(survivors, most(source.budget.work / 2, 8 * CHILDREN)):
                 part, few = batch.take(low, high), hypotheses.take(survivors, low, high)
                 pair = None if unscaled is None else (unscaled[0][low:high], unscaled[1][low:high])
@@ -125,7 +125,7 @@ def _remember(new: Alignment, rows: np.ndarray, found: Found, survivors: Survivo
     new.significant[rows], new.log_likelihood[rows] = survivors.count, log_likelihood
 
 
-def _coarse(
+def coarse_pass(
     batch: Batch, state: State, half: int, setting: Setting, search: GroupSearch, work: int, watch: Stopwatch
 ) -> tuple[Survivors, tuple[Tensor, Tensor] | None]:
     """Survivors of one block of images, and the unweighted images if they are compared by correlation."""

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from verglas.core import filters, projection, reconstruct
-from verglas.core.ctf import CtfOptions
 from verglas.core.rotations import euler_to_matrix, mean_axis_distance
 from verglas.core.sampling import next_perturbation, orientation_grid
 from verglas.core.symmetry import operators
@@ -123,7 +122,7 @@ def _estimate_accuracy(state: State, schedule: Schedule, source: Source, plan: P
     shells = schedule.current_size // 2
     geo = geometry(source.particles.optics[group], state.box, state.pixel_size, shells)
     reference = projection.prepare_reference(torch.from_numpy(model.map), plan.padding, shells)
-    c = contrast(geo, source.particles.take(rows), model.scale, CtfOptions(intact_first_peak=plan.intact_first_peak))
+    c = contrast(geo, source.particles.take(rows), model.scale, plan.ctf)
     power = c * c / torch.from_numpy(model.sigma2[group]).float()[geo.band.shell]
     power[:, 0] = 0
     angles = torch.from_numpy(state.alignment.angles[rows])

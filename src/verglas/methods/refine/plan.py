@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from verglas.core.ctf import CtfOptions
+
 MASK_EDGE_PX = 5.0
 """Width of the raised-cosine edge of the circular image mask and the spherical map mask, px."""
 
@@ -32,3 +34,7 @@ class Plan:
     correct_scale: bool = True
     intact_first_peak: bool = False
     seed: int = 1
+
+    @property
+    def ctf(self) -> CtfOptions:
+        return CtfOptions(intact_first_peak=self.intact_first_peak)
