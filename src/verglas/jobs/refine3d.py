@@ -8,7 +8,7 @@ from verglas.jobs.spec import Context, Job, JobParams, Plan, option
 class Refine3dParams(JobParams):
     """Options of `verglas refine3d`."""
 
-    particles: Path = option(help="Particle STAR file (RELION 3.0 to 5); half sets are kept, poses are not.", relion="fn_img")
+    particles: Path = option(help="Particle STAR file (RELION 3.0 to 5); half sets are kept, angles are not used.", relion="fn_img")
     reference: Path = option(help="Starting map (MRC); brought to the box and pixel size of the particles.", relion="fn_ref")
     mask: Path | None = option(None, help="Soft solvent mask, values 0 to 1, on the grid of the particles.", relion="fn_mask")
     symmetry: str = option("C1", help="Point group: Cn, Dn, T, O, I1 to I4.", relion="sym_name")
@@ -34,7 +34,9 @@ class Refine3dParams(JobParams):
         40.0, help="The half maps share what lies below this resolution, so that they keep one frame; 0: nothing.",
         unit="Å", ge=0, le=500)
     max_iterations: int = option(0, help="Join the halves and end at this iteration; 0: when converged.", ge=0, le=999)
-    keep_offsets: bool = option(False, help="Search around the particles' stored origins.", level="advanced")
+    keep_offsets: bool = option(
+        True, help="Search shifts around the particles' stored origins, as RELION does (their angles are not used); "
+        "otherwise around the centres of the boxes.", level="advanced")
     padding: float = option(2.0, help="Oversampling of the Fourier transform of the maps.", ge=1, le=3, relion="pad",
                             level="advanced")
     intact_first_peak: bool = option(False, help="No CTF correction before its first peak.", relion="ctf_intact_first_peak",

@@ -19,7 +19,7 @@ from verglas.methods.refine.fine import Chunks, Found, fine_pass
 from verglas.methods.refine.hypotheses import CHILDREN, TURNS, Survivors, join
 from verglas.methods.refine.images import Geometry, corrections, geometry, whole_pixels
 from verglas.methods.refine.plan import Plan
-from verglas.methods.refine.search import SMALL, Candidates, Gaussian, Grids, Rule, global_slices, search_everywhere, search_near
+from verglas.methods.refine.search import LOOKS, SMALL, Candidates, Gaussian, Grids, Rule, global_slices, search_everywhere, search_near
 from verglas.methods.refine.source import Source
 from verglas.methods.refine.state import Alignment, Model, Sampling, State
 from verglas.methods.refine.tally import Tally
@@ -60,8 +60,8 @@ def make_grids(setting: Setting, geo: Geometry, extent: float) -> Grids:
     h, fine_h = (phases(t / geo.pixel, band.k[:, 0], band.k[:, 1], band.box) for t in (coarse, fine))
     size = converge.coarse_size(s.order, setting.plan.diameter, extent, 2 * setting.shells)
     pixels = band.upto(size // 2)
-    first = band.upto(size // 4) if pixels > SMALL else pixels
-    return Grids(grid, s.perturbation, coarse, fine, h, fine_h, pixels, first)
+    looks = (*(band.upto(int(f * (size // 2))) for f in LOOKS), pixels) if pixels > SMALL else (pixels,)
+    return Grids(grid, s.perturbation, coarse, fine, h, fine_h, looks)
 
 
 def group_search(setting: Setting, geo: Geometry, reference: Reference, model: Model, g: int, extent: float) -> GroupSearch:
@@ -91,7 +91,7 @@ def expect(state: State, half: int, source: Source, setting: Setting, watch: Sto
             search = group_search(setting, geo, reference, model, g, extent)
         correction = corrections(geo, source.mtf[g])
         for block in split(rows, most(source.budget.work / 2, 44 * len(geo.band))):
-            shift = whole_pixels(state.alignment.origin[block], geo.pixel)
+            shift = whole_pixels(search_centres(state, setting, block), geo.pixel)
             spectra = source.spectra[g].get(block, shift, watch)
             norm = model.average_norm / state.alignment.norm[block]
             with watch("prepare"):
@@ -118,6 +118,25 @@ def _by_size(survivors: Survivors, limit: int) -> Iterator[tuple[int, int]]:
         high = max(int(np.searchsorted(total, before + limit, side="right")), low + 1)
         yield low, high
         low = high
+
+
+WANDERED = 0.8
+"""Of the search range: a particle whose best shift is further from home than this is searched for around that shift."""
+
+
+def search_centres(state: State, setting: Setting, rows: np.ndarray) -> np.ndarray:
+    """Origins (n, 2) Å around which shifts are searched.
+
+    The last origins; but while the first, widest search goes on, particles near home are searched for from home, so that a wrong
+    pose of an early iteration does not lead a particle further and further away from where it was picked.
+    """
+    origin = state.alignment.origin[rows]
+    wide = setting.sampling.sigma == 0 and setting.sampling.offset_range >= setting.plan.offset_range
+    if state.home is None or not wide:
+        return origin
+    home = state.home[rows]
+    away = np.hypot(*(origin - home).T) > WANDERED * setting.sampling.offset_range
+    return np.where(away[:, None], origin, home)
 
 
 def _remember(new: Alignment, rows: np.ndarray, found: Found, survivors: Survivors, log_likelihood: np.ndarray) -> None:
@@ -155,7 +174,7 @@ def _everywhere(
 ) -> Survivors:
     assert search.slices is not None
     a, b = (batch.a, batch.b) if unscaled is None else unscaled
-    per_image = len(search.grids.phases) * (4 * len(search.slices) + 16 * search.grids.pixels)
+    per_image = len(search.grids.phases) * (4 * len(search.slices) + 16 * search.grids.looks[-1])
     parts = []
     for n in split(np.arange(len(batch)), most(work / 4, per_image)):
         low, high = int(n[0]), int(n[-1]) + 1
@@ -170,7 +189,7 @@ def _near(batch: Batch, state: State, search: GroupSearch, shift_prior: Tensor, 
     centres = euler_to_matrix(torch.from_numpy(state.alignment.angles[batch.rows]))
     local = local_candidates(grids.grid, centres, sigma, sigma, grids.perturbation, operators(setting.plan.symmetry))
     candidates = Candidates(np.asarray(local.offsets), np.asarray(local.rotation), np.asarray(local.log_prior))
-    per_image = len(candidates.rotation) / len(batch) * (8 * grids.first_pixels + 60 * len(grids.phases)) + 16 * grids.pixels
+    per_image = len(candidates.rotation) / len(batch) * (8 * grids.looks[0] + 60 * len(grids.phases)) + 16 * grids.looks[-1]
 
     def cut(numbers: np.ndarray, pixels: int) -> Tensor:
         matrices = rotations(grids.grid, torch.from_numpy(numbers), grids.perturbation)

@@ -51,11 +51,13 @@ def start(source: Source, reference: np.ndarray, pixel: float, plan: Plan, origi
         np.full(grid.direction_count, 1.0 / grid.direction_count), FIRST_OFFSET_VARIANCE, 1.0, 0.0, 0.0,
     )
     zeros = np.zeros(n)
-    alignment = Alignment(np.zeros((n, 3)), np.zeros((n, 2)) if origin is None else origin, np.ones(n), zeros, np.zeros(n, np.int64), zeros)
+    home = np.zeros((n, 2)) if origin is None else origin
+    alignment = Alignment(np.zeros((n, 3)), home, np.ones(n), zeros, np.zeros(n, np.int64), zeros)
     sampling = Sampling(plan.healpix_order, plan.offset_range, 2 * plan.offset_step)
     if plan.healpix_order >= plan.local_from_order:
         sampling = replace(sampling, sigma=2 * converge.fine_angle(plan.healpix_order))
-    return State(0, box, pixel, (model, model), alignment, sampling, converge.start_schedule(box, pixel, plan), np.zeros(shells))
+    schedule = converge.start_schedule(box, pixel, plan)
+    return State(0, box, pixel, (model, model), alignment, sampling, schedule, np.zeros(shells), home=home)
 
 
 @dataclass(frozen=True)

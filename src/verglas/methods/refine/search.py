@@ -40,7 +40,9 @@ class Near:
 
 
 MARGIN = 25.0
-"""Log units: measured to lose less than 1e-8 of the posterior mass when half the radius is looked at first."""
+"""Log units: measured to lose less than 1e-7 of the posterior mass (bench/LOG.md)."""
+LOOKS = (0.35, 0.6)
+"""Parts of the radius that are looked at first."""
 SMALL = 400
 """Pixels below which a first look is not worth its while."""
 DENSE = 0.1
@@ -53,8 +55,8 @@ Cutter = Callable[[np.ndarray, int], Tensor]
 class Grids:
     """The grid of an iteration on one band: rotations by `grid` and `perturbation`; shift phases (T, P) coarse, (4 T, P) fine.
 
-    shifts (T, 2) and fine_shifts (4 T, 2) in Å, perturbation included. `pixels` of the band are used in the coarse pass,
-    `first_pixels` in the first look at it.
+    shifts (T, 2) and fine_shifts (4 T, 2) in Å, perturbation included. `looks` are the numbers of pixels, rising,
+    on which hypotheses are compared in the coarse pass, each time fewer of them.
     """
 
     grid: Grid
@@ -63,8 +65,7 @@ class Grids:
     fine_shifts: Tensor
     phases: Tensor
     fine_phases: Tensor
-    pixels: int
-    first_pixels: int
+    looks: tuple[int, ...]
 
 
 def survivors_of(rule: Rule | Near, logp: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,22 +82,30 @@ def survivors_of(rule: Rule | Near, logp: Tensor, start: Tensor) -> tuple[Tensor
 
 def global_slices(reference: Reference, grids: Grids, band: Band) -> Tensor:
     """Slices (R, Pc) of the whole coarse grid: cut once, shared by all images."""
-    return projection.project(reference, rotations(grids.grid, None, grids.perturbation), band, grids.pixels)
+    return projection.project(reference, rotations(grids.grid, None, grids.perturbation), band, grids.looks[-1])
 
 
 def search_everywhere(a: Tensor, b: Tensor, slices: Tensor, grids: Grids, priors: tuple[Tensor, Tensor], rule: Rule) -> Survivors:
     """log p(n, t, r) = Re(a h_t)* S_r - b |S_r|^2 / 2 + log priors as two matrix products; what the rule keeps.
 
     a, b (N, P) on the full band; slices (R, Pc); priors = (log prior of directions (D,), log prior of shifts (N, T)).
-    A large band is searched at half its radius first, and what comes near the best there is scored on all of it.
+    A large band is searched within a part of its radius first, and what comes near the best there is scored further out.
     """
-    if isinstance(rule, Correlation) or grids.first_pixels == grids.pixels:
-        return _products(a, b, slices[:, : grids.pixels], grids, priors, rule)
-    few = _products(a, b, slices[:, : grids.first_pixels], grids, priors, Near(MARGIN))
+    first, *more = grids.looks
+    if isinstance(rule, Correlation) or not more:
+        return _products(a, b, slices, grids, priors, rule)
+    few = _products(a, b, slices[:, :first], grids, priors, Near(MARGIN))
     if len(few.image) > DENSE * len(a) * len(grids.phases) * len(slices):
-        return _products(a, b, slices[:, : grids.pixels], grids, priors, rule)
-    pairs = hypotheses.group(few)
-    return rescore(few, pairs, a, b, slices[torch.from_numpy(pairs.rotations)], grids, rule)
+        return _products(a, b, slices, grids, priors, rule)
+    return narrow(few, a, b, lambda numbers, pixels: slices[torch.from_numpy(numbers), :pixels], grids, rule, more)
+
+
+def narrow(few: Survivors, a: Tensor, b: Tensor, cut: Cutter, grids: Grids, rule: Rule, looks: list[int]) -> Survivors:
+    """A short list scored on more and more pixels; those near the best stay, at the last look those that the rule keeps."""
+    for pixels in looks:
+        pairs = hypotheses.group(few)
+        few = rescore(few, pairs, a, b, cut(pairs.rotations, pixels), grids, rule if pixels == looks[-1] else Near(MARGIN))
+    return few
 
 
 def _products(a: Tensor, b: Tensor, slices: Tensor, grids: Grids, priors: tuple[Tensor, Tensor], rule: Rule | Near) -> Survivors:
@@ -153,12 +162,6 @@ class Candidates:
 
 
 def search_near(a: Tensor, b: Tensor, candidates: Candidates, grids: Grids, cut: Cutter, shift_prior: Tensor, rule: Gaussian) -> Survivors:
-    """The same for per-image candidates: slices of the distinct ones are cut once for the block, at half the radius first."""
+    """The same for per-image candidates: slices of the distinct ones are cut once for the block."""
     few = candidates.with_shifts(shift_prior.numpy())
-    looks: list[tuple[int, Rule | Near]] = [(grids.pixels, rule)]
-    if grids.first_pixels < grids.pixels:
-        looks.insert(0, (grids.first_pixels, Near(MARGIN)))
-    for pixels, keep in looks:
-        pairs = hypotheses.group(few)
-        few = rescore(few, pairs, a, b, cut(pairs.rotations, pixels), grids, keep)
-    return few
+    return narrow(few, a, b, cut, grids, rule, list(grids.looks))

@@ -82,7 +82,10 @@ class Schedule:
 
 @dataclass(frozen=True)
 class State:
-    """After `iteration` iterations. `fsc` (S,) of the half maps; `average` is the joined map, of the last iteration only."""
+    """After `iteration` iterations. `fsc` (S,) of the half maps; `average` is the joined map, of the last iteration only.
+
+    `home` (N, 2) Å is where the particles were when the refinement began; None if that is not known.
+    """
 
     iteration: int
     box: int
@@ -94,6 +97,7 @@ class State:
     fsc: np.ndarray
     average: np.ndarray | None = None
     unfiltered: tuple[np.ndarray, np.ndarray] | None = None
+    home: np.ndarray | None = None
 
     @property
     def resolution(self) -> float:
