@@ -17,7 +17,7 @@ def parse_image_names(source: Source) -> ImageRefs:
     for row, (number, _, path) in enumerate(parts):
         if not (path and number.isdigit() and number.isascii() and int(number) > 0):
             raise DataError(
-                f"_{L.IMAGE_NAME} is {''.join(parts[row])!r}, expected NUMBER@STACK with numbers from 1, for example 000012@Extract/job009/movie.mrcs",
+                f"_{L.IMAGE_NAME} is {''.join(parts[row])!r}, expected NUMBER@STACK with numbers from 1, for example 000012@Extract/job009/a.mrcs",
                 where=source.at_row(row), remedy="correct the name",
             )
     stacks: dict[str, int] = {}
