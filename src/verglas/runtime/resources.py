@@ -94,6 +94,7 @@ def apply(resources: Resources) -> None:
     import torch
 
     torch.set_num_threads(resources.threads)
+    _keep_memory()
     if "numba" in sys.modules:
         import numba
 
@@ -128,3 +129,15 @@ def _gpu_name(device: str) -> str:
     import torch
 
     return torch.cuda.get_device_name(device)
+
+
+def _keep_memory() -> None:
+    """Let the C library reuse freed blocks instead of returning each to the system: new pages cost as much as the work done in them."""
+    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
+        return
+    import ctypes
+
+    mmap_threshold, trim_threshold = -3, -1
+    library = ctypes.CDLL(None)
+    library.mallopt(mmap_threshold, 1 << 30)
+    library.mallopt(trim_threshold, (1 << 31) - 1)

@@ -4,25 +4,25 @@ import numpy as np
 from numba import njit, prange
 
 
-@njit(fastmath=True, cache=True, inline="always")
-def _shift_sum(shifts: np.ndarray, shift: np.ndarray, weight: np.ndarray, first: int, last: int, at: int, moves: int, g: np.ndarray) -> np.float32:
-    """g = sum over the listed shifts and their children of weight x phases; returns the sum of the weights. g is left alone if that is 0."""
-    total = np.float32(0.0)
-    for j in range(first, last):
+@njit(fastmath=True, cache=True)
+def _shift_sums(shifts: np.ndarray, shift: np.ndarray, weight: np.ndarray, moves: int, g: np.ndarray, total: np.ndarray) -> None:
+    """g[c] = sum over the listed shifts and their children of weight x phases, total[c] the sum of the weights; weight (c L m,) of one pair."""
+    listed = len(shift)
+    total[:] = 0
+    for j in range(listed):
         for f in range(moves):
-            w = weight[at]
-            at += 1
-            if w == 0.0:
-                continue
             h = shifts[shift[j] * moves + f]
-            if total == 0.0:
-                for p in range(len(g)):
-                    g[p] = w * h[p]
-            else:
-                for p in range(len(g)):
-                    g[p] += w * h[p]
-            total += w
-    return total
+            for c in range(len(total)):
+                w = weight[(c * listed + j) * moves + f]
+                if w == 0.0:
+                    continue
+                if total[c] == 0.0:
+                    for p in range(g.shape[1]):
+                        g[c, p] = w * h[p]
+                else:
+                    for p in range(g.shape[1]):
+                        g[c, p] += w * h[p]
+                total[c] += w
 
 
 @njit(parallel=True, fastmath=True, cache=True)
@@ -32,41 +32,40 @@ def give(
     sums: tuple[np.ndarray, np.ndarray, np.ndarray], per_pair: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> None:
     """images = a, b, x, c; pairs = image, start, shift, weight, order; overwrites sums = data, power, mass and per_pair = xa, aa, mass."""
-    a, b, x, c = images
+    a, b, x, ctf2 = images
     image, start, shift, weight, order = pairs
     data, power, mass = sums
     xa, aa, pair_mass = per_pair
     pixels = b.shape[1]
     for r in prange(len(bounds) - 1):
-        g = np.empty(2 * pixels, np.float32)
-        for turn in range(turns):
-            u = r * turns + turn
-            data[u] = 0
-            power[u] = 0
-            mass[u] = 0
-            for o in range(bounds[r], bounds[r + 1]):
-                i = order[o]
-                n = image[i]
-                if turn == 0:
-                    xa[i] = 0
-                    aa[i] = 0
-                    pair_mass[i] = 0
-                at = (start[i] * turns + turn * (start[i + 1] - start[i])) * moves
-                total = _shift_sum(shifts, shift, weight, start[i], start[i + 1], at, moves, g)
-                if total == 0.0:
+        g, total = np.empty((turns, 2 * pixels), np.float32), np.empty(turns, np.float32)
+        data[r * turns : (r + 1) * turns] = 0
+        power[r * turns : (r + 1) * turns] = 0
+        mass[r * turns : (r + 1) * turns] = 0
+        for o in range(bounds[r], bounds[r + 1]):
+            i = order[o]
+            n = image[i]
+            xa[i] = 0
+            aa[i] = 0
+            pair_mass[i] = 0
+            fan = turns * moves
+            _shift_sums(shifts, shift[start[i] : start[i + 1]], weight[start[i] * fan : start[i + 1] * fan], moves, g, total)
+            for c in range(turns):
+                if total[c] == 0.0:
                     continue
-                mass[u] += total
-                pair_mass[i] += total
+                u = r * turns + c
+                mass[u] += total[c]
+                pair_mass[i] += total[c]
                 for p in range(pixels):
-                    gr, gi, xr, xi = g[2 * p], g[2 * p + 1], x[n, 2 * p], x[n, 2 * p + 1]
+                    gr, gi, xr, xi = g[c, 2 * p], g[c, 2 * p + 1], x[n, 2 * p], x[n, 2 * p + 1]
                     data[u, 2 * p] += gr * xr - gi * xi
                     data[u, 2 * p + 1] += gr * xi + gi * xr
-                    power[u, p] += total * c[n, p]
+                    power[u, p] += total[c] * ctf2[n, p]
                 for s in range(len(shells) - 1):
                     x_sum, a_sum = np.float32(0.0), np.float32(0.0)
                     for p in range(shells[s], shells[s + 1]):
                         ar, ai, sr, si = a[n, 2 * p], a[n, 2 * p + 1], slices[u, 2 * p], slices[u, 2 * p + 1]
-                        x_sum += (ar * sr + ai * si) * g[2 * p] + (ar * si - ai * sr) * g[2 * p + 1]
+                        x_sum += (ar * sr + ai * si) * g[c, 2 * p] + (ar * si - ai * sr) * g[c, 2 * p + 1]
                         a_sum += b[n, p] * (sr * sr + si * si)
                     xa[i, s] += x_sum
-                    aa[i, s] += a_sum * total
+                    aa[i, s] += a_sum * total[c]

@@ -12,24 +12,20 @@ def score(
     """slices (U turns, 2P), a (N, 2P), b (N, P), shifts (T moves, 2P), prior (L,) float32 -> out (L turns moves,)."""
     pixels = b.shape[1]
     for i in prange(len(image)):
-        q = np.empty(2 * pixels, np.float32)
-        n = image[i]
-        listed = start[i + 1] - start[i]
+        n, listed = image[i], start[i + 1] - start[i]
+        q, power = np.empty((turns, 2 * pixels), np.float32), np.zeros(turns, np.float32)
         for c in range(turns):
             u = cut[i] * turns + c
-            power = np.float32(0.0)
             for p in range(1, pixels):
                 ar, ai, sr, si = a[n, 2 * p], a[n, 2 * p + 1], slices[u, 2 * p], slices[u, 2 * p + 1]
-                q[2 * p] = ar * sr + ai * si
-                q[2 * p + 1] = ar * si - ai * sr
-                power += b[n, p] * (sr * sr + si * si)
-            power *= np.float32(0.5)
-            at = (start[i] * turns + c * listed) * moves
-            for j in range(start[i], start[i + 1]):
-                for f in range(moves):
-                    h = shifts[shift[j] * moves + f]
+                q[c, 2 * p] = ar * sr + ai * si
+                q[c, 2 * p + 1] = ar * si - ai * sr
+                power[c] += np.float32(0.5) * b[n, p] * (sr * sr + si * si)
+        for j in range(listed):
+            for f in range(moves):
+                h = shifts[shift[start[i] + j] * moves + f]
+                for c in range(turns):  # h stays in the cache
                     total = np.float32(0.0)
                     for p in range(2, 2 * pixels):
-                        total += q[p] * h[p]
-                    out[at] = total - power + prior[j]
-                    at += 1
+                        total += q[c, p] * h[p]
+                    out[(start[i] * turns + c * listed + j) * moves + f] = total - power[c] + prior[start[i] + j]
