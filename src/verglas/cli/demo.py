@@ -11,11 +11,11 @@ from verglas.jobs.registry import find
 from verglas.jobs.runner import Request, run_job
 from verglas.runtime.resources import Resources
 
-SYMMETRY, PIXEL = "D2", 3.5
+SYMMETRY, PIXEL = "D2", 4.4
 SIMULATE = {
-    "phantom": True, "symmetry": SYMMETRY, "mass": 300, "number": 800, "box": 64, "pixel_size": PIXEL, "snr": 0.1,
+    "phantom": True, "symmetry": SYMMETRY, "mass": 200, "number": 700, "box": 48, "pixel_size": PIXEL, "snr": 0.05,
 }
-REFINE = {"symmetry": SYMMETRY, "mask_diameter": 190, "initial_lowpass": 50}
+REFINE = {"symmetry": SYMMETRY, "mask_diameter": 180, "initial_lowpass": 50}
 
 
 def run_demo(output: Path, threads: int) -> int:
@@ -24,7 +24,7 @@ def run_demo(output: Path, threads: int) -> int:
     output.mkdir(parents=True, exist_ok=True)
     os.chdir(output)
     resources = choose(parse(CommonParams, {"threads": threads, "seed": 1}))
-    _title("1/4  a made-up protein (D2, 300 kDa) and 800 noisy images of it")
+    _title("1/4  a made-up protein (D2, 200 kDa) and 700 noisy images of it")
     data = _job("simulate particles", SIMULATE, resources)
     _title("2/4  gold-standard refinement, from the true map blurred to 50 Å and unknown poses")
     inputs = {"particles": data / "particles.star", "reference": data / "map.mrc"}
