@@ -8,7 +8,6 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-
 _WIDTH = 3.0
 """Samples farther than this many standard deviations from the prior are left out."""
 _BLOCK = 2_000_000
