@@ -47,8 +47,8 @@ def test_against_images_projected_by_relion(padding: int) -> None:
     angle = np.radians(p[["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"]].to_numpy(float))
     band = make_band(box, box // 2 - 1)
     zero = np.zeros(len(p))
-    u, v, angle = (p[f"rlnDefocus{name}"].to_numpy(float) for name in ("U", "V", "Angle"))
-    defocus = Defocus(u, v, np.radians(angle), zero, zero, zero + 1)
+    u, v, astigmatism = (p[f"rlnDefocus{name}"].to_numpy(float) for name in ("U", "V", "Angle"))
+    defocus = Defocus(u, v, np.radians(astigmatism), zero, zero, zero + 1)
     s = band.k.double() / (box * a)
     slices = projection.project(projection.prepare_reference(volume, padding), euler_to_matrix(torch.from_numpy(angle)), band)
     origin = torch.from_numpy(p[["rlnOriginXAngst", "rlnOriginYAngst"]].to_numpy(float)) / a
