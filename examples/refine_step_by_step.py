@@ -1,6 +1,6 @@
 """Drive a refinement iteration by iteration, look at every map, and stop when it is good enough.
 
-python examples/refine_step_by_step.py particles.star start.mrc D2 200 result.mrc
+python examples/refine_step_by_step.py particles.star start.mrc D2 200 result.mrc [MOST_ITERATIONS]
 """
 
 import sys
@@ -8,9 +8,10 @@ import sys
 import verglas as vg
 
 
-def main(particles: str, reference: str, symmetry: str, diameter: str, output: str) -> None:
+def main(particles: str, reference: str, symmetry: str, diameter: str, output: str, most: str = "0") -> None:
     refinement = vg.refine3d(
-        particles, reference, symmetry=symmetry, mask_diameter=float(diameter), initial_lowpass=50.0, seed=1,
+        particles, reference, symmetry=symmetry, mask_diameter=float(diameter), initial_lowpass=50.0,
+        max_iterations=int(most), seed=1,
     )
     best = None
     for now in refinement.steps():

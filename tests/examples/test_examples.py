@@ -33,10 +33,10 @@ def test_postprocess_half_maps(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_refine_step_by_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    truth = vg.phantom(32, 6.0, mass=150)
+    truth = vg.phantom(32, 6.0, symmetry="D2", mass=150)
     vg.simulate_particles(truth, 60, tmp_path, snr=2.0, seed=1)
     vg.write_map(tmp_path / "start.mrc", truth)
-    run("refine_step_by_step.py", tmp_path / "particles.star", tmp_path / "start.mrc", "C1", 150, tmp_path / "out.mrc")
+    run("refine_step_by_step.py", tmp_path / "particles.star", tmp_path / "start.mrc", "D2", 150, tmp_path / "out.mrc", 6)
     assert "iteration 1:" in capsys.readouterr().out
     assert vg.compare_maps(vg.read_map(tmp_path / "out.mrc"), truth).at_half < 20
     assert len(vg.read_particles(tmp_path / "out.star")) == 60
