@@ -94,7 +94,7 @@ def offsets_warning(params: "Refine3dParams", inputs: Inputs, plan: "refine_plan
     if params.keep_offsets or not far:
         return ()
     return (f"{far} of {len(away)} particles have stored origins further than the search of {plan.offset_range:.1f} Å "
-            f"(largest {away.max():.1f} Å), and the search starts from 0: use --keep-offsets or a larger --offset-range",)
+            f"(largest {away.max():.1f} Å), and with --no-keep-offsets the search starts from 0: leave that out, or give a larger --offset-range",)
 
 
 def look_at_images(params: "Refine3dParams", inputs: Inputs, plan: "refine_plan.Plan") -> tuple[str, ...]:
