@@ -9,20 +9,28 @@ def _shift_sums(shifts: np.ndarray, shift: np.ndarray, weight: np.ndarray, moves
     """g[c] = sum over the listed shifts and their children of weight x phases, total[c] the sum of the weights; weight (c L m,) of one pair."""
     listed = len(shift)
     total[:] = 0
+    g[:] = 0
     for j in range(listed):
-        for f in range(moves):
-            h = shifts[shift[j] * moves + f]
-            for c in range(len(total)):
-                w = weight[(c * listed + j) * moves + f]
-                if w == 0.0:
+        for c in range(len(total)):
+            at = (c * listed + j) * moves
+            four = moves - moves % 4
+            for f in range(0, four, 4):  # g is loaded and stored once for four child shifts
+                w0, w1, w2, w3 = weight[at + f], weight[at + f + 1], weight[at + f + 2], weight[at + f + 3]
+                some = w0 + w1 + w2 + w3
+                if some == 0.0:
                     continue
-                if total[c] == 0.0:
-                    for p in range(g.shape[1]):
-                        g[c, p] = w * h[p]
-                else:
+                row = shift[j] * moves + f
+                h0, h1, h2, h3 = shifts[row], shifts[row + 1], shifts[row + 2], shifts[row + 3]
+                for p in range(g.shape[1]):
+                    g[c, p] += w0 * h0[p] + w1 * h1[p] + w2 * h2[p] + w3 * h3[p]
+                total[c] += some
+            for f in range(four, moves):
+                w = weight[at + f]
+                if w != 0.0:
+                    h = shifts[shift[j] * moves + f]
                     for p in range(g.shape[1]):
                         g[c, p] += w * h[p]
-                total[c] += w
+                    total[c] += w
 
 
 @njit(parallel=True, fastmath=True, cache=True)

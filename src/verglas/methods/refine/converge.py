@@ -15,6 +15,8 @@ SMALL_CHANGE = 0.40
 """A change below this fraction of the fine step is small."""
 FINE_ENOUGH = 0.75
 """Sampling is fine enough once the fine step is below this fraction of the estimated accuracy."""
+SLACK = 1.05
+"""The accuracy is estimated from 100 particles on a ladder of steps, to about 5 %; a grid that misses by less is not refined."""
 
 
 def first_below(curve: np.ndarray, threshold: float) -> int:
@@ -89,7 +91,7 @@ def refine_sampling(schedule: Schedule, sampling: Sampling, plan: Plan) -> tuple
     """Once resolution and poses stand still: finer angles and shifts, or the note that they are fine enough already."""
     if schedule.without_gain < 1 or schedule.without_change < 1:
         return schedule, sampling
-    if fine_angle(sampling.order) < FINE_ENOUGH * schedule.accuracy_angle:
+    if fine_angle(sampling.order) < SLACK * FINE_ENOUGH * schedule.accuracy_angle:
         return replace(schedule, fine_enough=True), sampling
     step = min(1.5, FINE_ENOUGH * schedule.accuracy_offset) * 2
     reach = min(5 * schedule.last.offsets, 1.3 * sampling.offset_range)

@@ -97,7 +97,10 @@ def expect(state: State, half: int, source: Source, setting: Setting, watch: Sto
             with watch("prepare"):
                 batch = make_batch(block, spectra, source.particles, geo, correction, norm, (model.sigma2[g], model.scale), plan.ctf)
             survivors, unscaled = coarse_pass(batch, state, half, setting, search, source.budget.work, watch)
-            for low, high in _by_size(survivors, most(source.budget.work / 2, 8 * CHILDREN)):
+            limit = most(source.budget.work / 2, 8 * CHILDREN)
+            if setting.sampling.sigma > 0:  # images share few orientations: as many as have their slices in memory at once
+                limit = min(limit, most(source.budget.work / 2, 20 * len(geo.band) * TURNS))
+            for low, high in _by_size(survivors, limit):
                 part, few = batch.take(low, high), hypotheses.take(survivors, low, high)
                 pair = None if unscaled is None else (unscaled[0][low:high], unscaled[1][low:high])
                 found = _fine(part, few, search, setting.rule, source.budget.work, result.sums, pair, watch)
@@ -120,6 +123,8 @@ def _by_size(survivors: Survivors, limit: int) -> Iterator[tuple[int, int]]:
         low = high
 
 
+HOT = 24 << 20
+"""Bytes of log-posteriors that stay in the processor's cache between the product and the choice of survivors."""
 WANDERED = 0.8
 """Of the search range: a particle whose best shift is further from home than this is searched for around that shift."""
 
@@ -176,7 +181,7 @@ def _everywhere(
     a, b = (batch.a, batch.b) if unscaled is None else unscaled
     per_image = len(search.grids.phases) * (4 * len(search.slices) + 16 * search.grids.looks[-1])
     parts = []
-    for n in split(np.arange(len(batch)), most(work / 4, per_image)):
+    for n in split(np.arange(len(batch)), most(min(work / 4, HOT), per_image)):
         low, high = int(n[0]), int(n[-1]) + 1
         priors = (search.direction_prior, shift_prior[low:high])
         parts.append(search_everywhere(a[low:high], b[low:high], search.slices, search.grids, priors, rule))
