@@ -170,7 +170,7 @@ def _fine(
     """The fine pass of images whose survivors fit into memory."""
     with watch("fine"):
         limit = most(work / 2, 20 * len(search.geo.band) * TURNS)
-        chunks = Chunks(search.reference, search.geo.band, search.grids, np.unique(survivors.rotation), limit)
+        chunks = Chunks(search.reference, search.geo.band, search.grids, np.unique(survivors.rotation), limit, mean=search.slices is None)
         return fine_pass(batch, survivors, chunks, sums, rule, unscaled, watch)
 
 

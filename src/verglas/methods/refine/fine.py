@@ -12,7 +12,7 @@ from verglas.core import projection, reconstruct
 from verglas.core.band import Band
 from verglas.core.projection import Reference
 from verglas.core.reconstruct import Sums
-from verglas.core.rotations import matrix_to_euler
+from verglas.core.rotations import angular_distance, matrix_to_euler
 from verglas.core.sampling import children as child_rotations
 from verglas.methods.refine import hypotheses
 from verglas.methods.refine.batch import Batch
@@ -42,13 +42,17 @@ class Found:
 
 @dataclass(frozen=True)
 class Chunks:
-    """Slices of the fine rotations of a block, at most `most` coarse rotations at a time; kept if one chunk is all."""
+    """Slices of the fine rotations of a block, at most `most` coarse rotations at a time; kept if one chunk is all.
+
+    `mean`: the pose of an image is the mean of the posterior's peak, not its best grid point.
+    """
 
     reference: Reference
     band: Band
     grids: Grids
     rotations: np.ndarray
     most: int
+    mean: bool = False
 
     def matrices(self, low: int, high: int) -> Tensor:
         """(8 (high - low), 3, 3)."""
@@ -108,7 +112,10 @@ def fine_pass(
             pmax = torch.ones(len(batch))
             weight = torch.zeros_like(logp).index_fill_(0, best, 1.0)
     xa, aa, mass = _give(batch, pairs, weight, chunks, kept, sums, watch)
-    angles, origin = _best(best.numpy(), pairs, chunks.grids, batch.centre)
+    pose = _best(best.numpy(), pairs, chunks.grids)
+    if chunks.mean:
+        pose = _mean(pose, weight, pairs, chunks.grids)
+    angles, origin = matrix_to_euler(pose.rotation).numpy(), (batch.centre.double() + pose.shift).numpy()
     direction = pairs.rotations[pairs.number] // chunks.grids.grid.psi_count
     direction_mass = np.bincount(direction, mass, minlength=chunks.grids.grid.direction_count)
     return Found(angles, origin, pmax.numpy(), evidence.numpy(), xa, aa, direction_mass)
@@ -156,11 +163,44 @@ def _give(
     return xa, aa, mass
 
 
-def _best(best: np.ndarray, pairs: Pairs, grids: Grids, centre: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Angles (N, 3) rad and origins (N, 2) Å of the most probable hypotheses."""
+@dataclass(frozen=True)
+class Pose:
+    """rotation (N, 3, 3) and shift (N, 2) Å, float64."""
+
+    rotation: Tensor
+    shift: Tensor
+
+
+def _best(best: np.ndarray, pairs: Pairs, grids: Grids) -> Pose:
+    """The hypotheses at positions `best` (N,)."""
     fine = hypotheses.children(pairs, best)
     parent, child = np.divmod(fine.slice, TURNS)
     matrices = child_rotations(grids.grid, torch.from_numpy(pairs.rotations[parent]), 1, grids.perturbation)
     matrices = matrices[torch.arange(len(best)), torch.from_numpy(child.astype(np.int64))]
-    origin = centre.double() + grids.fine_shifts[torch.from_numpy(fine.shift.astype(np.int64))]
-    return matrix_to_euler(matrices).numpy(), origin.numpy()
+    return Pose(matrices, grids.fine_shifts[torch.from_numpy(fine.shift.astype(np.int64))])
+
+
+PEAK = 3.0
+"""Fine steps around the best hypothesis that belong to its peak."""
+
+
+def _mean(best: Pose, weight: Tensor, pairs: Pairs, grids: Grids) -> Pose:
+    """Posterior mean over the peak around the best hypothesis: the rotation nearest to sum w R (by SVD), and sum w t / sum w.
+
+    The mean has a smaller expected error than the best grid point, by what the grid's step and the noise add to it.
+    """
+    index = torch.nonzero(weight)[:, 0]
+    fine = hypotheses.children(pairs, index.numpy())
+    image = torch.from_numpy(fine.image.astype(np.int64))
+    matrices = child_rotations(grids.grid, torch.from_numpy(pairs.rotations), 1, grids.perturbation).reshape(-1, 3, 3)
+    rotation, shift = matrices[torch.from_numpy(fine.slice.astype(np.int64))], grids.fine_shifts[torch.from_numpy(fine.shift.astype(np.int64))]
+    reach = PEAK * max(grids.grid.step / 2, 1e-9)
+    near = angular_distance(rotation, best.rotation[image]) <= reach
+    w = weight[index].double() * near
+    total = torch.zeros(len(best.shift), dtype=torch.float64).index_add_(0, image, w)
+    rotations = torch.zeros(len(best.shift), 9, dtype=torch.float64).index_add_(0, image, w[:, None] * rotation.reshape(-1, 9)).view(-1, 3, 3)
+    shifts = torch.zeros_like(best.shift).index_add_(0, image, w[:, None] * shift) / total[:, None]
+    u, _, v = torch.linalg.svd(rotations)
+    sign = torch.ones(len(u), 3, dtype=torch.float64)
+    sign[:, 2] = torch.linalg.det(u @ v)
+    return Pose(u * sign[:, None] @ v, shifts)
