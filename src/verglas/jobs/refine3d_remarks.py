@@ -28,11 +28,16 @@ def group_remarks(particles: Particles) -> tuple[str, ...]:
             "group micrographs (_rlnGroupName) or use --no-scale-correction",)
 
 
+def device_remarks(device: str) -> tuple[str, ...]:
+    """A GPU that is not used is said, not passed over."""
+    return () if device == "cpu" else (f"refine3d of this version computes on the CPU, not on {device}",)
+
+
 def duplicate_remarks(particles: Particles) -> tuple[str, ...]:
     """The same image twice: in both halves it makes them correlate."""
     images = particles.images
-    pairs = np.stack([images.stack, images.index], axis=1)
-    count = len(pairs) - len(np.unique(pairs, axis=0))
+    keys = images.stack * (int(images.index.max(initial=0)) + 1) + images.index
+    count = len(keys) - len(np.unique(keys))
     return (f"{count} images are listed more than once; copies in both halves make the FSC too good: remove duplicates",) if count else ()
 
 
