@@ -1,12 +1,11 @@
 # make demo   simulate, refine, sharpen, report: the main job end to end (sets itself up first)
 # make test   style, import rules, types and the quick tests           (sets itself up first)
 #
-# Everything is installed into .venv here. To use a particular torch build (another CUDA version, ROCm):
-#   make install TORCH_INDEX=https://download.pytorch.org/whl/cu128
+# Everything is installed into .venv here. To use a particular torch build (CPU only, another CUDA version, ROCm):
+#   make install TORCH_INDEX=<the index address that pytorch.org names for it>
 
 PYTHON ?= python3
 TORCH_INDEX ?=
-CPU_INDEX := https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 READY := .venv/.ready
@@ -29,12 +28,7 @@ $(READY): pyproject.toml constraints.txt
 	  { echo "verglas needs Python 3.11 or newer; say which one: make PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/python || { echo "== making .venv"; $(PYTHON) -m venv .venv; }
 	@$(BIN)/python -c 'import torch' 2>/dev/null || { \
-	  index="$(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))"; \
-	  if [ -z "$$index" ] && $(PIP) install --dry-run "$(TORCH)" 2>/dev/null | grep -q 'Would install.*nvidia'; then \
-	    echo "== the default index offers torch with CUDA; taking the CPU build (set TORCH_INDEX to choose)"; \
-	    index="--index-url $(CPU_INDEX)"; \
-	  fi; \
-	  echo "== installing $(TORCH) $$index"; $(PIP) install -qq $$index "$(TORCH)"; }
+	  echo "== installing $(TORCH)"; $(PIP) install -qq $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) "$(TORCH)"; }
 	@echo "== installing verglas and the tools for its tests"
 	@$(PIP) install -qq -c constraints.txt -e '.[dev]'
 	@touch $(READY)
