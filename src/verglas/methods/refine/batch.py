@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from verglas.core.ctf import CtfOptions
-from verglas.methods.refine.images import Corrections, Geometry, Spectra, contrast
+from verglas.methods.refine.images import Geometry, Spectra, contrast
 from verglas.types import Particles
 
 
@@ -35,7 +35,7 @@ class Batch:
 
 
 def make_batch(
-    rows: np.ndarray, spectra: Spectra, particles: Particles, geo: Geometry, correction: Corrections, norm: np.ndarray,
+    rows: np.ndarray, spectra: Spectra, particles: Particles, geo: Geometry, norm: np.ndarray,
     model: tuple[np.ndarray, np.ndarray], options: CtfOptions,
 ) -> Batch:
     """`rows` index `particles`; norm (N,) multiplies the images; model = (sigma2 (S,) of the group, scale per scale group)."""
@@ -44,8 +44,7 @@ def make_batch(
     c = contrast(geo, particles.take(rows), scale, options)
     inverse = torch.from_numpy(1.0 / np.maximum(sigma2, 1e-30)).to(c)[geo.band.shell]
     f = torch.from_numpy(norm).to(c)[:, None]
-    phase = 1.0 if correction.demodulate is None else correction.demodulate
-    masked, whole = spectra.masked[:, :pixels] * phase, spectra.whole[:, :pixels] * phase
+    masked, whole = spectra.masked[:, :pixels], spectra.whole[:, :pixels]
     if geo.group.ctf_premultiplied:
         x, weight = whole * (f * inverse), c.abs() * inverse
     else:

@@ -17,7 +17,7 @@ from verglas.methods.refine import converge, hypotheses, tally
 from verglas.methods.refine.batch import Batch, make_batch, unweighted
 from verglas.methods.refine.fine import Chunks, Found, fine_pass
 from verglas.methods.refine.hypotheses import CHILDREN, TURNS, Survivors, join
-from verglas.methods.refine.images import Geometry, corrections, geometry, whole_pixels
+from verglas.methods.refine.images import Geometry, geometry, whole_pixels
 from verglas.methods.refine.plan import Plan
 from verglas.methods.refine.search import LOOKS, SMALL, Candidates, Gaussian, Grids, Rule, global_slices, search_everywhere, search_near
 from verglas.methods.refine.source import Source
@@ -89,13 +89,12 @@ def expect(state: State, half: int, source: Source, setting: Setting, watch: Sto
         geo = geometry(group, state.box, state.pixel_size, setting.shells)
         with watch("project"):
             search = group_search(setting, geo, reference, model, g, extent)
-        correction = corrections(geo, source.mtf[g])
         for block in split(rows, most(source.budget.work / 2, 44 * len(geo.band))):
             shift = whole_pixels(search_centres(state, setting, block), geo.pixel)
             spectra = source.spectra[g].get(block, shift, watch)
             norm = model.average_norm / state.alignment.norm[block]
             with watch("prepare"):
-                batch = make_batch(block, spectra, source.particles, geo, correction, norm, (model.sigma2[g], model.scale), plan.ctf)
+                batch = make_batch(block, spectra, source.particles, geo, norm, (model.sigma2[g], model.scale), plan.ctf)
             survivors, unscaled = coarse_pass(batch, state, half, setting, search, source.budget.work, watch)
             limit = most(source.budget.work / 2, 8 * CHILDREN)
             if setting.sampling.sigma > 0:  # images share few orientations: as many as have their slices in memory at once

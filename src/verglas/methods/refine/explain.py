@@ -14,7 +14,7 @@ from verglas.methods.refine import expect
 from verglas.methods.refine.batch import Batch, make_batch
 from verglas.methods.refine.fine import Chunks, Found, fine_pass
 from verglas.methods.refine.hypotheses import Survivors
-from verglas.methods.refine.images import corrections, geometry, whole_pixels
+from verglas.methods.refine.images import geometry, whole_pixels
 from verglas.methods.refine.plan import Plan
 from verglas.methods.refine.search import Gaussian
 from verglas.methods.refine.source import Source
@@ -47,7 +47,7 @@ def explain(state: State, row: int, source: Source, plan: Plan) -> Explanation:
     search = expect.group_search(setting, geo, reference, model, g, state.box * state.pixel_size)
     spectra = source.spectra[g].get(rows, whole_pixels(state.alignment.origin[rows], geo.pixel), watch)
     norm = model.average_norm / state.alignment.norm[rows]
-    batch = make_batch(rows, spectra, source.particles, geo, corrections(geo, source.mtf[g]), norm, (model.sigma2[g], model.scale), plan.ctf)
+    batch = make_batch(rows, spectra, source.particles, geo, norm, (model.sigma2[g], model.scale), plan.ctf)
     survivors, _ = expect.coarse_pass(batch, state, half, setting, search, source.budget.work, watch)
     grid = orientation_grid(setting.sampling.order, plan.symmetry)
     chunks = Chunks(reference, geo.band, search.grids, np.unique(survivors.rotation), grid.rotation_count)

@@ -67,7 +67,11 @@ class Corrections:
     demodulate: Tensor | None
 
 
-def corrections(geo: Geometry, mtf: tuple[np.ndarray, np.ndarray] | None) -> Corrections:
+Mtf = tuple[np.ndarray, np.ndarray]
+"""(frequency in 1/px of the detector, value), rising frequencies."""
+
+
+def corrections(geo: Geometry, mtf: Mtf | None) -> Corrections:
     """exp(-i phi) of the odd aberrations over MTF(s a_original); None where both are trivial."""
     sx, sy = geo.frequencies
     phase = odd_phase(sx, sy, geo.group)
@@ -85,8 +89,8 @@ def whole_pixels(origin: np.ndarray, pixel: float) -> np.ndarray:
     return np.asarray(np.sign(x) * np.floor(np.abs(x) + 0.5)).astype(np.int64)
 
 
-def transform(images: Tensor, shift: Tensor, full: Geometry, diameter: float) -> Spectra:
-    """Images (N, B, B), already scaled by their norm; moved by `shift` (N, 2) px, masked to `diameter` Å, transformed on `full.band`.
+def transform(images: Tensor, shift: Tensor, full: Geometry, diameter: float, correction: Corrections) -> Spectra:
+    """Images (N, B, B) moved by `shift` (N, 2) px, masked to `diameter` Å, transformed on `full.band` and corrected there.
 
     Masked pixels become the weighted mean of the image's background (RELION's zero_mask).
     """
@@ -95,6 +99,8 @@ def transform(images: Tensor, shift: Tensor, full: Geometry, diameter: float) ->
     band = full.band
     whole = band.gather(fourier.forward(moved))
     masked = band.gather(fourier.forward(apply_soft_sphere(moved, radius, MASK_EDGE_PX, "background mean", 2)))
+    if correction.demodulate is not None:
+        whole, masked = whole * correction.demodulate, masked * correction.demodulate
     power = shell_sums(masked.abs() ** 2, band)
     return Spectra(masked, whole, power, shift * full.pixel)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from verglas.methods.refine.images import geometry
+from verglas.methods.refine.images import Mtf, geometry
 from verglas.methods.refine.spectra import Reader, SpectraSource
 from verglas.runtime.blocks import Budget, split
 from verglas.runtime.stopwatch import Stopwatch
@@ -18,11 +18,10 @@ NOISE_PARTICLES = 1000
 
 @dataclass(frozen=True)
 class Source:
-    """`mtf` and `spectra` have one entry per optics group; `mask` (B, B, B) or None; `progress(n)` is told of n particles done."""
+    """`spectra` has one entry per optics group; `mask` (B, B, B) or None; `progress(n)` is told of n particles done."""
 
     particles: Particles
     spectra: tuple[SpectraSource, ...]
-    mtf: tuple[tuple[np.ndarray, np.ndarray] | None, ...]
     mask: np.ndarray | None
     budget: Budget
     progress: Callable[[int], None] = lambda n: None
@@ -30,16 +29,16 @@ class Source:
 
 def make_source(
     particles: Particles, reader: Reader, model: tuple[int, float], diameter: float, budget: Budget,
-    mtf: tuple[tuple[np.ndarray, np.ndarray] | None, ...] = (), mask: np.ndarray | None = None,
+    mtf: tuple[Mtf | None, ...] = (), mask: np.ndarray | None = None,
 ) -> Source:
-    """`model` = (box, pixel size in Å) of the reference."""
+    """`model` = (box, pixel size in Å) of the reference; `mtf`: detector curve of each optics group, by which its images are divided."""
     sources = []
     for g, group in enumerate(particles.optics):
         rows = np.flatnonzero(particles.optics_index == g)
         full = geometry(group, model[0], model[1], model[0] // 2)
         share = int(budget.cache * len(rows) / max(len(particles), 1))
-        sources.append(SpectraSource(reader, rows, full, diameter, share))
-    return Source(particles, tuple(sources), mtf or (None,) * len(particles.optics), mask, budget)
+        sources.append(SpectraSource(reader, rows, full, diameter, share, mtf[g] if mtf else None))
+    return Source(particles, tuple(sources), mask, budget)
 
 
 def initial_noise(source: Source, box: int, generator: torch.Generator) -> np.ndarray:

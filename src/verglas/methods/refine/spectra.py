@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from verglas.methods.refine.images import Geometry, Spectra, transform
+from verglas.methods.refine.images import Geometry, Mtf, Spectra, corrections, transform
 from verglas.runtime.stopwatch import Stopwatch
 
 Reader = Callable[[np.ndarray], np.ndarray]
@@ -27,8 +27,8 @@ class Cache:
 class SpectraSource:
     """Spectra of the images of one optics group, on the band to Nyquist."""
 
-    def __init__(self, reader: Reader, rows: np.ndarray, full: Geometry, diameter: float, keep_bytes: int) -> None:
-        self.reader, self.full, self.diameter = reader, full, diameter
+    def __init__(self, reader: Reader, rows: np.ndarray, full: Geometry, diameter: float, keep_bytes: int, mtf: Mtf | None = None) -> None:
+        self.reader, self.full, self.diameter, self.correction = reader, full, diameter, corrections(full, mtf)
         self.row_of = {int(r): i for i, r in enumerate(rows)} if len(rows) * self.bytes_per_image <= keep_bytes else {}
         self.cache = self._empty(len(rows)) if self.row_of else None
 
@@ -60,4 +60,4 @@ class SpectraSource:
         with watch("read"):
             images = torch.from_numpy(self.reader(rows))
         with watch("prepare"):
-            return transform(images, torch.from_numpy(shift), self.full, self.diameter)
+            return transform(images, torch.from_numpy(shift), self.full, self.diameter, self.correction)
