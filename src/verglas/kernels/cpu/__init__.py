@@ -1,0 +1,1 @@
+"""numba versions of the hot operations, one file each, tested against `kernels.reference`."""

@@ -1,0 +1,1 @@
+"""The place of the Triton versions: same file names and signatures as `kernels.reference`, which GPUs run until then."""

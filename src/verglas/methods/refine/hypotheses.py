@@ -27,12 +27,6 @@ class Survivors:
     count: np.ndarray
 
 
-def sort_survivors(image: np.ndarray, rotation: np.ndarray, shift: np.ndarray, log_prior: np.ndarray, images: int) -> Survivors:
-    """Columns in any order -> Survivors."""
-    order = np.lexsort((shift, rotation, image))
-    return Survivors(image[order], rotation[order], shift[order], log_prior[order], np.bincount(image, minlength=images))
-
-
 def take(survivors: Survivors, low: int, high: int) -> Survivors:
     """Those of images low .. high-1, which become 0 .."""
     first, end = np.searchsorted(survivors.image, (low, high))

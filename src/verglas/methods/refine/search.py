@@ -13,7 +13,7 @@ from verglas.core.band import Band
 from verglas.core.projection import Reference
 from verglas.core.sampling import Grid, rotations
 from verglas.methods.refine import hypotheses
-from verglas.methods.refine.hypotheses import Pairs, Survivors, sort_survivors
+from verglas.methods.refine.hypotheses import Pairs, Survivors
 from verglas.methods.refine.ragged import owner, positions, starts
 
 
@@ -124,8 +124,12 @@ def _products(a: Tensor, b: Tensor, slices: Tensor, grids: Grids, priors: tuple[
     kept, index = survivors_of(rule, logp.view(-1), torch.arange(images + 1) * (shifts * turns))
     n = owner(kept.numpy())
     shift, rotation = np.divmod(index.numpy() - n * (shifts * turns), turns)
+    key = (n * turns + rotation) * shifts + shift
+    key.sort()  # by image, then rotation, then shift
+    pair, shift = np.divmod(key, shifts)
+    n, rotation = np.divmod(pair, turns)
     prior = rotation_prior.numpy()[rotation] + shift_prior.numpy()[n, shift]
-    return sort_survivors(n, rotation, shift, prior, images)
+    return Survivors(n, rotation, shift, prior, np.diff(kept.numpy()))
 
 
 def rescore(few: Survivors, pairs: Pairs, a: Tensor, b: Tensor, slices: Tensor, grids: Grids, rule: Rule | Near) -> Survivors:
