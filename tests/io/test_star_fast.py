@@ -80,7 +80,13 @@ tokens = st.sampled_from([
 def test_reading_is_the_same_on_both_paths(rows: list[list[str]], end: str) -> None:
     labels = [f"c{i}" for i in range(len(rows[0]))]
     data = "".join("  ".join(row) + end for row in rows).encode()
-    for exact, fast in zip(exact_rows(data, labels, "x"), fast_rows(data, 0, len(data), labels, "x")):
+    try:
+        expected = exact_rows(data, labels, "x")
+    except DataError:  # an unclosed quote may swallow the rest of its row: then neither path reads it
+        with pytest.raises(DataError):
+            fast_rows(data, 0, len(data), labels, "x")
+        return
+    for exact, fast in zip(expected, fast_rows(data, 0, len(data), labels, "x")):
         assert exact.dtype == fast.dtype
         if exact.dtype == np.float64:
             assert exact.tobytes() == fast.tobytes() or np.array_equal(exact, fast, equal_nan=True)
