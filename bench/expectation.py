@@ -86,8 +86,9 @@ def relion_time(volume: Map, particles: Particles, pixels: np.ndarray, state: St
         few = blind(particles.take(rows))
         write_particles(folder / "p.star", replace(few, images=ImageRefs(("p.mrcs",), np.zeros(len(rows), np.int64), rows)))
         write_map(folder / "ref.mrc", Map(state.models[0].map, PIXEL))
+        (folder / "out").mkdir()
         command = [
-            program, "--i", "p.star", "--ref", "ref.mrc", "--o", "run", "--iter", "1", "--ini_high", "10",
+            program, "--i", "p.star", "--ref", "ref.mrc", "--o", "out/run", "--iter", "1", "--ini_high", "10",
             "--particle_diameter", str(DIAMETER), "--K", "1",
             "--healpix_order", "2", "--oversampling", "1", "--offset_range", "5", "--offset_step", "2", "--sym", "C1", "--ctf", "--zero_mask",
             "--flatten_solvent", "--norm", "--scale", "--pad", "2", "--j", str(torch.get_num_threads()), "--tau2_fudge", "4",
