@@ -10,12 +10,15 @@ from torch import Tensor
 
 from verglas import kernels
 from verglas.core.band import Band
+from verglas.core.mask import apply_soft_sphere
 from verglas.core.projection import gridding, padded_box, slice_axes, volume_size
 
 MIN_PRIOR_SHELL = 5
 """No prior acts below this shell."""
 WEIGHT_FLOOR = 1000.0
 """A voxel's weight is at least its shell's mean over this number."""
+MASK_EDGE = 3.0
+"""Width in voxels of the soft edge of the sphere that a map is cut to."""
 
 
 @dataclass(frozen=True)
@@ -179,14 +182,4 @@ def to_map(spectrum: Tensor, box: int, padding: float) -> Tensor:
     padded = torch.fft.irfftn(full, s=(n, n, n)) * box**2
     crop = (torch.arange(box, device=spectrum.device) - box // 2) % n
     out = padded[crop[:, None, None], crop[None, :, None], crop[None, None, :]]
-    return soft_sphere(out) / gridding(box, padding, out.device)
-
-
-def soft_sphere(volume: Tensor, edge: float = 3.0) -> Tensor:
-    """Beyond radius B/2 the mean of the corners; raised cosine over `edge` voxels outside B/2. (B, B, B)."""
-    box = volume.shape[0]
-    g = (torch.arange(box, device=volume.device, dtype=torch.float32) - box // 2) ** 2
-    r = (g[:, None, None] + g[None, :, None] + g).sqrt()
-    outside = 0.5 + 0.5 * torch.cos(torch.pi * ((box / 2 + edge - r) / edge).clamp(0, 1))
-    background = (volume * outside).sum() / outside.sum()
-    return volume * (1 - outside) + background * outside
+    return apply_soft_sphere(out, box / 2, MASK_EDGE, "background mean") / gridding(box, padding, out.device)
