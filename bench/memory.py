@@ -1,59 +1,68 @@
-"""Peak memory of refine3d's first iteration on 100,000 particles of 256 px in a sparse stack on disk (no bytes are stored).
+"""Peak memory of `verglas refine3d` on 100,000 particles of 256 px in a stack that is sparse on disk, and its forecast.
 
-    python bench/memory.py [particles]
+    python bench/memory.py [particles] [iterations]
 
-The images read as zeros, so this shows memory and the cost of reading and transforming, not a result. Stops after one iteration.
+A thousand simulated images fill the beginning of the stack, the rest is a hole; the table's rows refer to these thousand in turn, so
+that reading and searching cost what they cost with real images. The refinement is stopped by a signal after its third iteration, or
+ends with `iterations` if given: the last one works to Nyquist, where the volumes are largest (about 40 ms per particle).
 """
 
+import re
 import resource
+import signal
+import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from verglas.io.image_source import ImageSource
-from verglas.io.mrc import StackWriter
-from verglas.methods.refine import loop
-from verglas.methods.refine.plan import Plan
-from verglas.methods.refine.source import make_source
+from verglas.io.mrc import StackWriter, write_map
+from verglas.io.particles_star import write_particles
 from verglas.methods.simulate.design import Design, blind, design, optics_group
+from verglas.methods.simulate.images import WhiteNoise, images
 from verglas.methods.simulate.phantom import phantom
-from verglas.runtime.blocks import budget
-from verglas.runtime.resources import apply, choose_resources
 from verglas.types import ImageRefs
 
-BOX, PIXEL = 256, 1.0
+BOX, PIXEL, IMAGES = 256, 1.0, 1000
 
 
-def sparse_stack(path: Path, number: int) -> None:
-    """A float32 stack of `number` images: a real first image, then a hole."""
-    with StackWriter(path, PIXEL) as stack:
-        stack.append(np.random.default_rng(0).normal(size=(1, BOX, BOX)).astype(np.float32))
-    with path.open("r+b") as handle:
+def make_set(folder: Path, number: int) -> None:
+    """particles.star, p.mrcs (26 GB for 100,000, of which 0.26 exist) and map.mrc."""
+    volume = phantom(BOX, PIXEL, "D2", kilodalton=400)
+    truth = design(Design(IMAGES, (optics_group(PIXEL, BOX),)))
+    with StackWriter(folder / "p.mrcs", PIXEL) as stack:
+        for block in images(volume, truth, WhiteNoise(0.02)):
+            stack.append(block.pixels)
+    with (folder / "p.mrcs").open("r+b") as handle:
         handle.seek(8)
         handle.write(np.int32(number).tobytes())
         handle.truncate(1024 + 4 * BOX * BOX * number)
+    index = np.arange(number) % IMAGES
+    table = replace(blind(truth).take(index), images=ImageRefs(("p.mrcs",), np.zeros(number, np.int64), index))
+    write_particles(folder / "particles.star", table)
+    write_map(folder / "map.mrc", volume)
 
 
-def main(number: int) -> None:
-    apply(choose_resources())
+def main(number: int, iterations: int) -> None:
     with tempfile.TemporaryDirectory() as name:
-        sparse_stack(Path(name) / "p.mrcs", number)
-        plan = Plan("D2", 200.0, 40.0, absolute_greyscale=True, offset_range=5.0, offset_step=1.0, healpix_order=1)
-        table = blind(design(Design(number, (optics_group(PIXEL, BOX),))))
-        table = replace(table, images=ImageRefs(("p.mrcs",), np.zeros(number, np.int64), np.arange(number)))
-        table = replace(table, half=loop.assign_halves(np.zeros(number, np.int64), plan))
-        source = make_source(table, ImageSource(table, Path(name)).read, (BOX, PIXEL), plan.diameter, budget(3.0))
-        state = loop.start(source, phantom(BOX, PIXEL, "D2", kilodalton=400).data, PIXEL, plan)
-        start = time.perf_counter()
-        loop.step(state, source, plan)
-        seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"{number} particles of {BOX} px: {seconds:.0f} s for one iteration, peak memory {peak:.2f} GB")
+        make_set(Path(name), number)
+        command = [
+            str(Path(sys.executable).with_name("verglas")), "refine3d", "--particles", "particles.star", "--reference", "map.mrc",
+            "--initial-lowpass", "40", "--absolute-greyscale", "--symmetry", "D2", "--mask-diameter", "180", "--output", "out",
+            "--max-iterations", str(iterations),
+        ]
+        with subprocess.Popen(command, cwd=name, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as job:
+            assert job.stdout is not None
+            for line in job.stdout:
+                if re.match(r"\s*memory:|iteration|last iteration|verglas", line):
+                    print(line.rstrip(), flush=True)
+                if line.startswith("iteration 3") and iterations == 0:
+                    job.send_signal(signal.SIGINT)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    print(f"{number} particles of {BOX} px: peak memory {peak:.2f} GB")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000, int(sys.argv[2]) if len(sys.argv) > 2 else 0)

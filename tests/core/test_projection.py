@@ -7,6 +7,7 @@ import torch
 from verglas.core import ctf, fourier, projection, reconstruct, shifts
 from verglas.core.band import make_band
 from verglas.core.rotations import euler_to_matrix, random_rotations
+from verglas.core.symmetry import operators
 from verglas.testing.data import shared_data
 from verglas.types import Defocus, OpticsGroup
 
@@ -72,7 +73,7 @@ def test_reconstruction_returns_the_map() -> None:
     values = projection.project(projection.prepare_reference(volume), rotations, band)
     sums = reconstruct.empty_sums(box, 2.0, box // 2 - 1)
     reconstruct.accumulate(sums, values, torch.ones(values.shape), rotations, band)
-    sums = reconstruct.hermitian(sums)
+    reconstruct.complete(sums, operators("C1"))
     again = reconstruct.solve(sums)
     assert np.corrcoef(again.ravel(), volume.ravel())[0, 1] > 0.995
     assert abs((again * volume).sum() / (volume**2).sum() - 1) < 0.02

@@ -19,7 +19,7 @@ def distance_from_centre(box: int, dims: Dims = 3, device: Device = None) -> Ten
     total = squared
     for _ in range(dims - 1):
         total = total[None] + squared.reshape(-1, *([1] * total.dim()))
-    return total.sqrt()
+    return total.sqrt_()
 
 
 def soft_sphere(box: int, radius: float, edge: float, dims: Dims = 3, device: Device = None) -> Tensor:
@@ -27,8 +27,8 @@ def soft_sphere(box: int, radius: float, edge: float, dims: Dims = 3, device: De
     r = distance_from_centre(box, dims, device)
     if edge <= 0:
         return (r <= radius).to(torch.float32)
-    x = ((radius + edge - r) / edge).clamp(0.0, 1.0)
-    return 0.5 - 0.5 * torch.cos(math.pi * x)
+    r.neg_().add_(radius + edge).div_(edge).clamp_(0.0, 1.0)
+    return r.mul_(math.pi).cos_().mul_(-0.5).add_(0.5)
 
 
 def apply_soft_sphere(data: Tensor, radius: float, edge: float, fill: Fill = "zero", dims: Dims = 3) -> Tensor:
@@ -40,10 +40,9 @@ def apply_soft_sphere(data: Tensor, radius: float, edge: float, fill: Fill = "ze
     inside = soft_sphere(data.shape[-1], radius, edge, dims, data.device).to(data.dtype)
     if fill == "zero":
         return data * inside
-    outside = 1.0 - inside
     axes = tuple(range(-dims, 0))
-    mean = (data * outside).sum(axes, keepdim=True) / outside.sum().clamp(min=1e-6)
-    return data * inside + mean * outside
+    mean = (data * (1.0 - inside)).sum(axes, keepdim=True) / (1.0 - inside).sum().clamp(min=1e-6)
+    return mean.lerp(data, inside)
 
 
 def extend(binary: np.ndarray, pixels: float) -> np.ndarray:

@@ -30,8 +30,8 @@ def padded_box(box: int, padding: float) -> int:
 def gridding(box: int, padding: float, device: torch.device | str = "cpu") -> Tensor:
     """sinc^2(r / (B p)), r the distance to the centre in voxels: the real-space image of trilinear interpolation. (B, B, B)."""
     g = (torch.arange(box, device=device, dtype=torch.float32) - box // 2) ** 2
-    r = (g[:, None, None] + g[None, :, None] + g[None, None, :]).sqrt() / (box * padding)
-    return torch.sinc(r) ** 2
+    r = (g[:, None, None] + g[None, :, None] + g[None, None, :]).sqrt_().div_(box * padding)
+    return r.sinc_().square_()
 
 
 def volume_size(shells: int, padding: float) -> tuple[int, int]:
@@ -40,29 +40,42 @@ def volume_size(shells: int, padding: float) -> tuple[int, int]:
     return 2 * radius + 1, radius + 1
 
 
-def fold(spectrum: Tensor, shells: int, padding: float) -> Tensor:
-    """Half-volume FFT (Np, Np, Np//2+1), origin at 0 -> centred (D, D, H) with everything beyond `shells` zero."""
-    size, half = volume_size(shells, padding)
-    n = spectrum.shape[0]
-    g = torch.arange(size, device=spectrum.device) - size // 2
-    x = torch.arange(half, device=spectrum.device)
-    inside = g[:, None, None] ** 2 + g[None, :, None] ** 2 + x[None, None] ** 2 <= round(padding * shells) ** 2
-    out = spectrum[(g % n)[:, None, None], (g % n)[None, :, None], x.clamp(max=n // 2)[None, None]]
-    return out * inside
+BLOCK = 4 << 20
+"""Voxels of a padded transform that are made at once."""
 
 
 def prepare_reference(volume: Tensor, padding: float = 2.0, shells: int | None = None) -> Reference:
-    """A map (B, B, B), centre at B//2 -> Reference. Divides by the gridding function first, so that slices are unbiased."""
-    box = volume.shape[0]
+    """A map (B, B, B), centre at B//2 -> Reference. Divides by the gridding function first, so that slices are unbiased.
+
+    The padded transform goes axis by axis (x, z, y), and frequencies beyond `shells` are dropped after each.
+    """
+    box, device = volume.shape[0], volume.device
     shells = box // 2 if shells is None else min(shells, box // 2)
     n = padded_box(box, padding)
     padding = n / box
-    padded = torch.zeros(n, n, n, device=volume.device)
-    # centre voxel to index 0, wrapped: phases then refer to the centre
-    at = (torch.arange(box, device=volume.device) - box // 2) % n
-    padded[at[:, None, None], at[None, :, None], at[None, None, :]] = (volume / gridding(box, padding, volume.device)).float()
-    spectrum = torch.fft.rfftn(padded) / box**2
-    return Reference(fold(spectrum, shells, padding).contiguous(), box, padding, shells)
+    size, half = volume_size(shells, padding)
+    g = torch.arange(size, device=device) - size // 2
+    x = torch.arange(half, device=device)
+    at = (torch.arange(box, device=device) - box // 2) % n  # centre voxel to index 0, wrapped: phases then refer to the centre
+    keep = x.clamp(max=n // 2)
+    rows = torch.empty(size, box, half, dtype=torch.complex64, device=device)
+    corrected = (volume / gridding(box, padding, device)).float()
+    step = max(1, BLOCK // (n * half))
+    for low in range(0, box, step):
+        part = corrected[:, low : low + step]
+        wide = torch.zeros(*part.shape[:2], n, device=device)
+        wide[:, :, at] = part
+        deep = torch.zeros(n, part.shape[1], half, dtype=torch.complex64, device=device)
+        deep[at] = torch.fft.rfft(wide, dim=2)[:, :, keep]
+        rows[:, low : low + step] = torch.fft.fft(deep, dim=0)[g % n]
+    out = torch.empty(size, size, half, dtype=torch.complex64, device=device)
+    for low in range(0, size, step):
+        part = rows[low : low + step]
+        wide = torch.zeros(len(part), n, half, dtype=torch.complex64, device=device)
+        wide[:, at] = part
+        inside = g[low : low + step, None, None] ** 2 + g[None, :, None] ** 2 + x**2 <= round(padding * shells) ** 2
+        out[low : low + step] = torch.fft.fft(wide, dim=1)[:, g % n] * (inside / box**2)
+    return Reference(out, box, padding, shells)
 
 
 def slice_axes(rotations: Tensor, padding: float, to_model: Tensor) -> Tensor:

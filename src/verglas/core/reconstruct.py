@@ -3,7 +3,8 @@
 Source of the equations: Scheres, J. Struct. Biol. 180 (2012) 519 and RELION's conventions.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from verglas import kernels
 from verglas.core.band import Band
 from verglas.core.mask import apply_soft_sphere
 from verglas.core.projection import gridding, padded_box, slice_axes, volume_size
+from verglas.core.shells import shell_sum
 
 MIN_PRIOR_SHELL = 5
 """No prior acts below this shell."""
@@ -45,96 +47,110 @@ def accumulate(sums: Sums, values: Tensor, weights: Tensor, rotations: Tensor, b
     kernels.insert(sums.data, sums.weight, values, weights, axes, band.k[: values.shape[1]])
 
 
-def voxel_radius(sums: Sums) -> Tensor:
-    """Distance of every stored voxel to the origin in padded voxels (D, D, H)."""
+@dataclass(frozen=True)
+class Columns:
+    """Some values of x of a half volume: `x` slices its last axis; radius (D, D, dx) in padded voxels is the distance to the origin;
+    many (dx,) says how many voxels of the whole volume one stands for: 1 on the plane x = 0, else 2."""
+
+    x: slice
+    radius: Tensor
+    many: Tensor
+
+
+BLOCK = 4 << 20
+"""Voxels of the half volume that are worked on at once: temporary arrays stay small beside the sums."""
+
+
+def columns(sums: Sums) -> Iterator[Columns]:
+    """The whole half volume, a few values of x at a time."""
     size, _, half = sums.data.shape
     g = (torch.arange(size, device=sums.data.device, dtype=torch.float32) - size // 2) ** 2
-    x = torch.arange(half, device=sums.data.device, dtype=torch.float32) ** 2
-    return (g[:, None, None] + g[None, :, None] + x).sqrt_()
+    x = torch.arange(half, device=sums.data.device, dtype=torch.float32)
+    step = max(1, BLOCK // size**2)
+    for low in range(0, half, step):
+        some = x[low : low + step]
+        radius = (g[:, None, None] + g[None, :, None] + some**2).sqrt_()
+        yield Columns(slice(low, low + len(some)), radius, torch.where(some == 0, 1.0, 2.0))
 
 
-def hermitian(sums: Sums) -> Sums:
-    """On the plane x = 0 each voxel becomes the sum of itself and (the conjugate of) its Friedel mate."""
-    data, weight = sums.data.clone(), sums.weight.clone()
+def complete(sums: Sums, operators: Tensor) -> None:
+    """Hermitian and point-group sums, in place. `operators` (S, 3, 3), identity first.
+
+    On the plane x = 0 each voxel becomes the sum of itself and (the conjugate of) its Friedel mate, as a slice was inserted
+    into one of the two only; then data and weight are summed over the operators.
+    """
+    data, weight = sums.data, sums.weight
     data[:, :, 0] += data[:, :, 0].flip(0, 1).conj()
     weight[:, :, 0] += weight[:, :, 0].flip(0, 1)
-    return replace(sums, data=data, weight=weight)
+    if len(operators) > 1:
+        radius = round(sums.padding * sums.shells) + 0.5
+        new_data, new_weight = kernels.symmetrise(data, weight, operators.to(weight), radius)
+        data.copy_(new_data)
+        weight.copy_(new_weight)
 
 
-def symmetrise(sums: Sums, operators: Tensor) -> Sums:
-    """Sums over the point group's operators (S, 3, 3), identity first; data and weight are summed, not averaged."""
-    if len(operators) == 1:
-        return sums
-    radius = round(sums.padding * sums.shells) + 0.5
-    data, weight = kernels.symmetrise(sums.data, sums.weight, operators.to(sums.weight), radius)
-    return replace(sums, data=data, weight=weight)
+def join_low_resolution(a: Sums, b: Sums, shell: int) -> None:
+    """Within `shell` both halves get the mean of data and of weight, in place, so that they share one absolute frame."""
+    for part in columns(a):
+        inside = part.radius <= a.padding * shell
+        for u, v in ((a.data[..., part.x], b.data[..., part.x]), (a.weight[..., part.x], b.weight[..., part.x])):
+            mean = (u[inside] + v[inside]) / 2
+            u[inside], v[inside] = mean, mean
 
 
-def join_low_resolution(a: Sums, b: Sums, shell: int) -> tuple[Sums, Sums]:
-    """Within `shell` both halves get the mean of data and of weight, so that they share one absolute frame."""
-    inside = voxel_radius(a) <= a.padding * shell
-    data, weight = (a.data + b.data) / 2, (a.weight + b.weight) / 2
-    return tuple(replace(s, data=torch.where(inside, data, s.data), weight=torch.where(inside, weight, s.weight)) for s in (a, b))  # type: ignore[return-value]
-
-
-def add(a: Sums, b: Sums) -> Sums:
-    """Both halves together."""
-    return replace(a, data=a.data + b.data, weight=a.weight + b.weight)
-
-
-def shell_count(index: Tensor, values: Tensor, shells: int) -> Tensor:
-    """Sum of values per shell index, shells 0 .. shells."""
-    inside = index <= shells
-    return torch.zeros(shells + 1, dtype=torch.float64, device=values.device).index_add_(0, index[inside], values[inside].double())
-
-
-def half_volume_multiplicity(sums: Sums) -> Tensor:
-    """How many voxels of the whole volume a stored voxel stands for: 1 on the plane x = 0, else 2. (D, D, H) broadcastable."""
-    x = torch.arange(sums.data.shape[2], device=sums.weight.device)
-    return torch.where(x == 0, 1.0, 2.0)[None, None]
+def add(a: Sums, b: Sums) -> None:
+    """a += b."""
+    a.data.add_(b.data)
+    a.weight.add_(b.weight)
 
 
 def average_weight(sums: Sums) -> Tensor:
     """mean over a shell of p^3 weight, shells round(r/p) with r < round(p r_max): 1 / sigma2 of the reference. (B//2+1,)."""
-    radius = voxel_radius(sums)
-    index = (radius / sums.padding + 0.5).floor().long()
-    inside = radius < round(sums.padding * sums.shells)
-    index = torch.where(inside, index, sums.shells + 1)
-    many = half_volume_multiplicity(sums).expand_as(radius)
-    total = shell_count(index, sums.weight * many, sums.shells)
-    mean = total / shell_count(index, many, sums.shells).clamp(min=1) * sums.padding**3
-    out = torch.zeros(sums.box // 2 + 1, dtype=torch.float64, device=mean.device)
-    out[: len(mean)] = mean
+    count = sums.shells + 1
+    total, voxels = torch.zeros(2, count, dtype=torch.float64, device=sums.weight.device)
+    for part in columns(sums):
+        shell = (part.radius / sums.padding + 0.5).long()
+        shell[part.radius >= round(sums.padding * sums.shells)] = count
+        total += shell_sum(sums.weight[..., part.x] * part.many, shell, count)
+        voxels += shell_sum(part.many.expand(shell.shape), shell, count)
+    out = torch.zeros(sums.box // 2 + 1, dtype=torch.float64, device=total.device)
+    out[:count] = total / voxels.clamp(min=1) * sums.padding**3
     return out
 
 
-def downsample(sums: Sums) -> tuple[Tensor, Tensor]:
-    """Unregularised average data / weight of all padded voxels that round to the same unpadded one, with its shell.
+def downsample(sums: Sums) -> Tensor:
+    """Unregularised average data / weight of all padded voxels within r_max that round to the same unpadded one.
 
-    Returns values (M,) complex and shell (M,), for voxels of the unpadded half volume within r_max; weights of Friedel pairs included.
+    (2 m + 1, 2 m + 1, m + 2) complex64, m the largest unpadded frequency stored, origin at (m, m, 0); 0 where there is no weight.
     """
     size, _, half = sums.data.shape
     device = sums.data.device
     g = torch.arange(size, device=device) - size // 2
     to = (g / sums.padding + 0.5 * g.sign()).trunc().long()  # round half away from zero
     x = to[size // 2 : size // 2 + half]
-    m = int(to.max()) + 1
-    index = ((to[:, None, None] + m) * (2 * m + 1) + to[None, :, None] + m) * (m + 2) + x.clamp(max=m + 1)[None, None]
-    inside = voxel_radius(sums) <= round(sums.padding * sums.shells)
-    cells = (2 * m + 1) ** 2 * (m + 2)
-    data = torch.zeros(cells, dtype=sums.data.dtype, device=device).index_add_(0, index[inside], sums.data[inside])
-    weight = torch.zeros(cells, device=device).index_add_(0, index[inside], sums.weight[inside])
-    cell = torch.arange(cells, device=device)
-    kx, ky, kz = cell % (m + 2), cell // (m + 2) % (2 * m + 1) - m, cell // ((m + 2) * (2 * m + 1)) - m
-    shell = ((kx**2 + ky**2 + kz**2).float().sqrt() + 0.5).floor().long()
-    used = (weight > 0) & (shell <= sums.shells)
-    return torch.where(used, data / weight.clamp(min=1e-30), 0), torch.where(used, shell, sums.box + 1)
+    m = int(to.max())
+    shape = (2 * m + 1, 2 * m + 1, m + 2)
+    data, weight = torch.zeros(shape, dtype=sums.data.dtype, device=device), torch.zeros(shape, device=device)
+    for part in columns(sums):
+        inside = part.radius <= round(sums.padding * sums.shells)
+        index = (((to[:, None, None] + m) * shape[1] + to[None, :, None] + m) * shape[2] + x[part.x])[inside]
+        data.view(-1).index_add_(0, index, sums.data[..., part.x][inside])
+        weight.view(-1).index_add_(0, index, sums.weight[..., part.x][inside])
+    return torch.where(weight > 0, data / weight.clamp(min=1e-30), 0)
 
 
 def fsc(a: Sums, b: Sums) -> Tensor:
     """Fourier shell correlation of the unregularised halves on the unpadded grid, shells 0 .. B//2 (0 beyond r_max). (B//2+1,) float64."""
-    (u, shell), (v, _) = downsample(a), downsample(b)
-    uv, uu, vv = (shell_count(shell, t, a.shells) for t in ((u * v.conj()).real, u.abs() ** 2, v.abs() ** 2))
+    u, v = downsample(a), downsample(b)
+    m = u.shape[0] // 2
+    g = torch.arange(-m, m + 1, device=u.device, dtype=torch.float32) ** 2
+    x = torch.arange(m + 2, device=u.device) ** 2
+    uv, uu, vv = torch.zeros(3, a.shells + 1, dtype=torch.float64, device=u.device)
+    for i in range(2 * m + 1):
+        shell = ((g[i] + g[:, None] + x).sqrt() + 0.5).long()
+        uv += shell_sum((u[i] * v[i].conj()).real, shell, len(uv))
+        uu += shell_sum(u[i].abs() ** 2, shell, len(uv))
+        vv += shell_sum(v[i].abs() ** 2, shell, len(uv))
     out = torch.zeros(a.box // 2 + 1, dtype=torch.float64, device=uv.device)
     out[: len(uv)] = uv / (uu * vv).sqrt().clamp(min=1e-300)
     out[0] = 1.0
@@ -148,38 +164,58 @@ def solve(sums: Sums, tau2: Tensor | None = None) -> Tensor:
     and a soft spherical mask of radius B/2 that fills the corners with their mean.
     """
     p, rmax = sums.padding, sums.shells
-    radius = voxel_radius(sums)
-    inside = radius < round(p * rmax)
-    weight = sums.weight
-    if tau2 is not None:
-        weight = weight + _prior(tau2.to(weight), weight, (radius / p + 0.5).floor().long(), p)
-    floor_index = (radius / p).floor().long().clamp(max=rmax)
-    many = half_volume_multiplicity(sums).expand_as(weight) * inside
-    mean = shell_count(floor_index, weight * many, rmax) / shell_count(floor_index, many, rmax).clamp(min=1)
-    floor = (mean / WEIGHT_FLOOR).to(weight)[floor_index.clamp(max=max(rmax - 1, 0))]
-    weight = torch.maximum(weight, floor)
-    spectrum = torch.where(inside & (weight > 0), sums.data / weight.clamp(min=1e-30), 0)
-    return to_map(spectrum, sums.box, p)
+    total, voxels = torch.zeros(2, rmax, dtype=torch.float64, device=sums.weight.device)
+    for part in columns(sums):
+        shell = (part.radius / p).long()
+        shell[part.radius >= round(p * rmax)] = rmax
+        total += shell_sum(_regularised(sums.weight[..., part.x], part.radius, tau2, p) * part.many, shell, rmax)
+        voxels += shell_sum(part.many.expand(shell.shape), shell, rmax)
+    floor = (total / voxels.clamp(min=1) / WEIGHT_FLOOR).to(sums.weight)
+
+    def spectrum() -> Iterator[Tensor]:
+        for part in columns(sums):
+            least = floor[(part.radius / p).long().clamp(max=rmax - 1)]
+            weight = torch.maximum(_regularised(sums.weight[..., part.x], part.radius, tau2, p), least)
+            inside = (part.radius < round(p * rmax)) & (weight > 0)
+            yield torch.where(inside, sums.data[..., part.x] / weight.clamp(min=1e-30), 0)
+
+    return to_map(spectrum(), sums.box, p)
 
 
-def _prior(tau2: Tensor, weight: Tensor, shell: Tensor, padding: float) -> Tensor:
-    """1/(p^3 tau2(shell)) from shell 5 on; where tau2 vanishes 1/(0.001 weight)-like strong damping."""
-    t = tau2[shell.clamp(max=len(tau2) - 1)]
+def _regularised(weight: Tensor, radius: Tensor, tau2: Tensor | None, padding: float) -> Tensor:
+    """weight + 1/(p^3 tau2(shell)) from shell 5 on; where tau2 vanishes 1/(0.001 weight)-like strong damping."""
+    if tau2 is None:
+        return weight
+    shell = (radius / padding + 0.5).long()
+    t = tau2.to(weight)[shell.clamp(max=len(tau2) - 1)]
     strong = torch.where(weight > 1e-20, 1.0 / (0.001 * weight).clamp(min=1e-30), 0.0)
     prior = torch.where(t > 1e-20, 1.0 / (padding**3 * t.clamp(min=1e-20)), strong)
-    return prior * (shell >= MIN_PRIOR_SHELL)
+    return weight + prior * (shell >= MIN_PRIOR_SHELL)
 
 
-def to_map(spectrum: Tensor, box: int, padding: float) -> Tensor:
-    """Centred half volume (D, D, H), scaled as slices are -> map (B, B, B), gridding corrected, softly masked to the sphere."""
+def to_map(spectrum: Iterable[Tensor], box: int, padding: float) -> Tensor:
+    """Columns (D, D, dx) of a centred half volume, x rising, scaled as slices are -> map (B, B, B), gridding corrected, softly masked.
+
+    The inverse transform goes axis by axis (z, y, x), and what lies outside the box is dropped after each.
+    """
     n = padded_box(box, padding)
-    size, _, half = spectrum.shape
-    g = torch.arange(size, device=spectrum.device) - size // 2
-    use, keep = g.abs() <= n // 2, min(half, n // 2 + 1)
-    full = torch.zeros(n, n, n // 2 + 1, dtype=spectrum.dtype, device=spectrum.device)
-    at = g[use] % n
-    full[at[:, None], at[None, :], :keep] = spectrum[use][:, use][:, :, :keep]
-    padded = torch.fft.irfftn(full, s=(n, n, n)) * box**2
-    crop = (torch.arange(box, device=spectrum.device) - box // 2) % n
-    out = padded[crop[:, None, None], crop[None, :, None], crop[None, None, :]]
-    return apply_soft_sphere(out, box / 2, MASK_EDGE, "background mean") / gridding(box, padding, out.device)
+    crop = (torch.arange(box) - box // 2) % n
+    rods = []
+    for values in spectrum:
+        g = torch.arange(len(values)) - len(values) // 2
+        use = g.abs() <= n // 2
+        wide = torch.zeros(n, int(use.sum()), values.shape[2], dtype=values.dtype, device=values.device)
+        wide[g[use] % n] = values[use][:, use]
+        deep = torch.fft.ifft(wide, dim=0, norm="forward")[crop]
+        wide = torch.zeros(box, n, values.shape[2], dtype=values.dtype, device=values.device)
+        wide[:, g[use] % n] = deep
+        rods.append(torch.fft.ifft(wide, dim=1, norm="forward")[:, crop])
+    spectra = torch.cat(rods, 2)[:, :, : n // 2 + 1]
+    del rods
+    out = torch.empty(box, box, box, device=spectra.device)
+    step = max(1, BLOCK // (n * box))
+    for low in range(0, box, step):
+        out[low : low + step] = torch.fft.irfft(spectra[low : low + step], n=n, dim=2, norm="forward")[:, :, crop]
+    del spectra
+    out *= box**2 / n**3
+    return apply_soft_sphere(out, box / 2, MASK_EDGE, "background mean").div_(gridding(box, padding, out.device))

@@ -21,6 +21,8 @@ REST = 20.0
 """A middling iteration as a multiple of the coarse products of the first: the fine pass is most of it (beta-galactosidase,
 1,400 particles of 64 px: 8 to 80)."""
 MEGABYTE = 2.0**20
+PROGRAM = 600 * MEGABYTE
+"""Python, torch and the compiled kernels."""
 
 
 def forecast(params: "Refine3dParams", inputs: Inputs, plan: "Plan", context: Context) -> tuple[PlanLine, ...]:
@@ -73,9 +75,9 @@ def memory_line(inputs: Inputs, plan: "Plan", context: Context) -> tuple[float, 
     planned = budget(context.resources.memory_gb)
     each = 16 * half_plane_pixels(box) + 2 * box
     cached = count * each <= planned.cache
-    padded = (plan.padding * box) ** 3
-    volumes = 2 * padded / 2 * 12 + 2.5 * padded * 8 + 12 * box**3
-    total = (count * each if cached else 0) + min(planned.work, count * 60 * each) + volumes + 500 * MEGABYTE
+    half = (plan.padding * box) ** 3 / 2
+    volumes = 2 * 12 * half + 8 * half + 4 * 4 * box**3  # sums of both halves, a padded reference, maps
+    total = (count * each if cached else 0) + 3 * min(planned.work, count * 20 * each) + volumes + PROGRAM
     fate = "stay in memory" if cached else "do not fit and are made anew in every iteration"
     return total, f"{count * each / MEGABYTE:.0f} MB of transformed images {fate}"
 

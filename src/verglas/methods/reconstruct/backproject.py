@@ -32,15 +32,11 @@ class Grid:
 
 @dataclass(frozen=True)
 class Halves:
-    """Sums of half 1, half 2 and of the particles in neither, not yet symmetrised."""
+    """Sums of half 1, half 2 and of the particles in neither (None: every particle is in a half), not yet symmetrised."""
 
     one: Sums
     two: Sums
-    rest: Sums
-
-    @property
-    def all(self) -> Sums:
-        return reconstruct.add(reconstruct.add(self.one, self.two), self.rest)
+    rest: Sums | None
 
 
 def sums_of_halves(
@@ -48,19 +44,20 @@ def sums_of_halves(
     device: str = "cpu", progress: Callable[[int], None] = lambda done: None,
 ) -> Halves:
     """Insert block after block; `progress` is told after each one how many particles are done."""
-    parts = [reconstruct.empty_sums(grid.box, grid.padding, grid.shells, device) for _ in range(3)]
+    one, two = (reconstruct.empty_sums(grid.box, grid.padding, grid.shells, device) for _ in range(2))
+    rest = reconstruct.empty_sums(grid.box, grid.padding, grid.shells, device) if bool((particles.half == 0).any()) else None
     done = 0
     for rows, images in blocks:
         group = int(particles.optics_index[rows[0]])
         geo = geometry(particles.optics[group], grid.box, grid.pixel_size, grid.shells)
         pixels, half = torch.from_numpy(images).to(device), particles.half[rows]
-        for number, sums in enumerate(parts):
+        for number, sums in ((0, rest), (1, one), (2, two)):
             some = np.flatnonzero(half == number)
-            if len(some):
+            if sums is not None and len(some):
                 insert(sums, pixels[torch.from_numpy(some)], particles.take(rows[some]), geo, mtf[group] if mtf else None, options)
         done += len(rows)
         progress(done)
-    return Halves(parts[1], parts[2], parts[0])
+    return Halves(one, two, rest)
 
 
 def insert(

@@ -6,7 +6,6 @@ import numpy as np
 
 from verglas.core import fsc as shell_correlation
 from verglas.core import reconstruct
-from verglas.core.reconstruct import Sums
 from verglas.core.symmetry import operators
 from verglas.methods.reconstruct.backproject import Grid, Halves
 from verglas.types import Map
@@ -22,12 +21,17 @@ class Result:
 
 
 def solve(halves: Halves, grid: Grid, symmetry: str, with_halves: bool) -> Result:
-    """V = data / weight after summing over the point group; no prior (RELION's unfiltered maps)."""
-    average = _map(halves.all, grid, symmetry)
+    """V = data / weight after summing over the point group; no prior (RELION's unfiltered maps). Uses up the sums."""
+    parts = [sums for sums in (halves.one, halves.two, halves.rest) if sums is not None]
+    for sums in parts:
+        reconstruct.complete(sums, operators(symmetry))
+    maps = [Map(reconstruct.solve(sums).cpu().numpy(), grid.pixel_size) for sums in parts[:2]] if with_halves else []
+    for sums in parts[1:]:
+        reconstruct.add(parts[0], sums)
+    average = Map(reconstruct.solve(parts[0]).cpu().numpy(), grid.pixel_size)
     if not with_halves:
         return Result(average, None, None)
-    one, two = (_map(sums, grid, symmetry) for sums in (halves.one, halves.two))
-    return Result(average, (one, two), map_fsc(one, two))
+    return Result(average, (maps[0], maps[1]), map_fsc(*maps))
 
 
 def map_fsc(one: Map, two: Map) -> np.ndarray:
@@ -36,8 +40,3 @@ def map_fsc(one: Map, two: Map) -> np.ndarray:
 
     curve = shell_correlation.fsc(torch.from_numpy(np.array(one.data)), torch.from_numpy(np.array(two.data)))
     return np.asarray(curve.double())
-
-
-def _map(sums: Sums, grid: Grid, symmetry: str) -> Map:
-    whole = reconstruct.symmetrise(reconstruct.hermitian(sums), operators(symmetry))
-    return Map(reconstruct.solve(whole, None).cpu().numpy(), grid.pixel_size)

@@ -1,6 +1,5 @@
 """How well poses are determined: the smallest change of a pose that 99 % of the likelihood can tell (RELION's expected errors)."""
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +13,8 @@ TELLABLE = 4.60517
 """-ln 0.01."""
 PARTICLES = 100
 """Particles looked at in every iteration."""
+BLOCK = 8 << 20
+"""Pixels of moved slices that are made at once."""
 
 
 def _ladder(steps: list[tuple[float, float]]) -> Tensor:
@@ -36,22 +37,23 @@ def expected_errors(reference: Reference, angles: Tensor, power: Tensor, geo: Ge
     A change is tellable when sum (s_g C)^2 |P(A) - P(A')|^2 / 2 sigma2 > 4.605 over the half plane. angles (N, 3) rad are the
     current poses, power (N, P) = (s_g C)^2 / sigma2.
     """
-    n, steps = len(angles), len(ANGLES)
-    base = projection.project(reference, euler_to_matrix(angles), geo.band)
+    n, pixels = len(angles), len(geo.band)
     which = torch.randint(0, 3, (n,), generator=generator)
-    turned = angles[:, None].repeat(1, steps, 1)
+    turned = angles[:, None].repeat(1, len(ANGLES), 1)
     turned[torch.arange(n), :, which] += ANGLES
-    moved = projection.project(reference, euler_to_matrix(turned.view(-1, 3)), geo.band).view(n, steps, -1)
-    apart = ((moved - base[:, None]).abs().square_() * power[:, None]).sum(-1) / 2
     axis = torch.nn.functional.one_hot(torch.randint(0, 2, (n,), generator=generator), 2).double()
-    shift = phases((axis[:, None] * OFFSETS_PX[:, None]).reshape(-1, 2), geo.band.k[:, 0], geo.band.k[:, 1], geo.band.box)
-    shifted = (1 - shift.view(n, len(OFFSETS_PX), -1)).abs().square_()
-    apart_offset = (shifted * (base.abs() ** 2 * power)[:, None]).sum(-1) / 2
-    return _first(apart, ANGLES), _first(apart_offset, OFFSETS_PX) * geo.pixel
+    angle, offset = torch.empty(2, n, dtype=torch.float64)
+    for rows in torch.arange(n).split(max(1, BLOCK // (len(ANGLES) * pixels))):
+        base = projection.project(reference, euler_to_matrix(angles[rows]), geo.band)
+        moved = projection.project(reference, euler_to_matrix(turned[rows].view(-1, 3)), geo.band).view(len(rows), -1, pixels)
+        angle[rows] = _first(((moved - base[:, None]).abs().square_() * power[rows, None]).sum(-1) / 2, ANGLES)
+        steps = (axis[rows, None] * OFFSETS_PX[:, None]).reshape(-1, 2)
+        shifted = (1 - phases(steps, geo.band.k[:, 0], geo.band.k[:, 1], geo.band.box)).abs().square_().view(len(rows), -1, pixels)
+        offset[rows] = _first((shifted * (base.abs() ** 2 * power[rows])[:, None]).sum(-1) / 2, OFFSETS_PX)
+    return float(angle.mean()), float(offset.mean()) * geo.pixel
 
 
-def _first(apart: Tensor, ladder: Tensor) -> float:
-    """Mean over particles of the first value whose change is tellable, the last one if none is."""
+def _first(apart: Tensor, ladder: Tensor) -> Tensor:
+    """The first value of the ladder whose change is tellable, for each row of apart (N, L); the last one if none is."""
     tellable = apart > TELLABLE
-    first = torch.where(tellable.any(1), tellable.float().argmax(1), len(ladder) - 1)
-    return float(np.asarray(ladder[first]).mean())
+    return ladder[torch.where(tellable.any(1), tellable.float().argmax(1), len(ladder) - 1)]

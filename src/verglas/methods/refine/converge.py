@@ -15,6 +15,8 @@ SMALL_CHANGE = 0.65
 """A change below this fraction of the fine step is small: RELION 5's runs go on at 0.61 and wait at 0.72."""
 FINE_ENOUGH = 0.75
 """Sampling is fine enough once the fine step is below this fraction of the estimated accuracy."""
+EDGE = 0.25
+"""Of the finest wave that the pixels carry: sampling that moves the particle's edge by less per fine step is fine enough too."""
 SLACK = 1.05
 """The accuracy is estimated from 100 particles on a ladder of steps, to about 5 %; a grid that misses by less is not refined."""
 
@@ -87,11 +89,12 @@ def coarse_size(order: int, diameter: float, extent: float, current: int) -> int
     return min(2 * ceil(1.2 * extent / arc), current)
 
 
-def refine_sampling(schedule: Schedule, sampling: Sampling, plan: Plan) -> tuple[Schedule, Sampling]:
-    """Once resolution and poses stand still: finer angles and shifts, or the note that they are fine enough already."""
+def refine_sampling(schedule: Schedule, sampling: Sampling, plan: Plan, pixel: float) -> tuple[Schedule, Sampling]:
+    """Once resolution and poses stand still: finer angles and shifts, or the note that they are fine enough already. `pixel` in Å."""
     if schedule.without_gain < 1 or schedule.without_change < 1:
         return schedule, sampling
-    if fine_angle(sampling.order) < SLACK * FINE_ENOUGH * schedule.accuracy_angle:
+    enough = max(SLACK * FINE_ENOUGH * schedule.accuracy_angle, EDGE * 2 * pixel / (plan.diameter / 2))
+    if fine_angle(sampling.order) < enough:
         return replace(schedule, fine_enough=True), sampling
     step = min(1.5, FINE_ENOUGH * schedule.accuracy_offset) * 2
     reach = min(5 * schedule.last.offsets, 1.3 * sampling.offset_range)

@@ -18,6 +18,7 @@ from verglas.methods.refine.search import Correlation, Gaussian
 from verglas.methods.refine.source import Source, initial_noise
 from verglas.methods.refine.state import Alignment, Changes, Model, Sampling, Schedule, State
 from verglas.methods.refine.tally import Tally
+from verglas.runtime.resources import release_memory
 from verglas.runtime.stopwatch import Stopwatch
 
 FIRST_OFFSET_VARIANCE = 100.0
@@ -94,14 +95,16 @@ def step(state: State, source: Source, plan: Plan) -> Step:
             schedule = _estimate_accuracy(state, schedule, source, plan, random)
     sampling = replace(state.sampling, perturbation=perturbation)
     if iteration > 1 and not last:
-        schedule, sampling = converge.refine_sampling(schedule, sampling, plan)
+        schedule, sampling = converge.refine_sampling(schedule, sampling, plan, state.pixel_size)
     rule = Correlation() if first_correlation else Gaussian(plan.adaptive_fraction)
     setting = Setting(plan, sampling, size // 2, rule)
-    tallies, poses = [], state.alignment
+    tallies, poses, volume = [], state.alignment, 4.0 * (plan.padding * size) ** 3
     for half in (0, 1):
+        release_memory(volume)
         tally, new = expect(state, half, source, setting, watch)
         tallies.append(tally)
         poses = _merge(poses, new, source.particles.half == half + 1)
+    release_memory(volume)
     with watch("solve"):
         after = _maximise(replace(state, sampling=sampling, schedule=schedule, alignment=poses), tallies, source, plan, random)
         after = _close(after, state, source, plan, iteration)
@@ -136,17 +139,24 @@ def _maximise(state: State, tallies: list[Tally], source: Source, plan: Plan, ra
     """Joining, FSC, new maps and model parameters. `state` carries this iteration's sampling, schedule and poses."""
     extent, last = state.box * state.pixel_size, state.schedule.converged
     join_shell = int(np.ceil(extent / max(plan.join, state.resolution))) if plan.join > 0 else 0
-    halves = maximise.gather((tallies[0].sums, tallies[1].sums), operators(plan.symmetry), join_shell)
+    halves = (tallies[0].sums, tallies[1].sums)
+    for sums in halves:
+        reconstruct.complete(sums, operators(plan.symmetry))
+    unfiltered = (reconstruct.solve(halves[0]).numpy(), reconstruct.solve(halves[1]).numpy()) if last else None
+    if join_shell > 0:
+        reconstruct.join_low_resolution(*halves, join_shell)
     mask = None if source.mask is None else torch.from_numpy(source.mask)
-    fsc = halves.fsc
     if plan.solvent_corrected and mask is not None:
-        fsc = maximise.solvent_corrected_fsc(halves.joined, mask, random)
+        fsc = maximise.solvent_corrected_fsc(halves, mask, random)
+    else:
+        fsc = reconstruct.fsc(*halves).numpy()
     schedule = converge.watch_fsc(state.schedule, fsc)
     norm, models, maps = state.alignment.norm, [], []
-    total = reconstruct.add(*halves.joined) if last else None
+    if last:
+        reconstruct.add(*halves)
     keep_noise = state.iteration == 0 and not plan.absolute_greyscale
     for h in (0, 1):
-        sums = halves.joined[h] if total is None else total
+        sums = halves[0] if last else halves[h]
         tau2, ssnr, sigma2 = maximise.spectrum_from_fsc(sums, fsc, averaged=last)
         if h == 0 or not last:
             maps.append(reconstruct.solve(sums, torch.from_numpy(tau2)))
@@ -160,7 +170,6 @@ def _maximise(state: State, tallies: list[Tally], source: Source, plan: Plan, ra
         if keep_noise:
             volume = filters.lowpass(volume, state.pixel_size, plan.initial_lowpass)
         models.append(replace(model, map=volume.numpy(), tau2=tau2, ssnr=ssnr, sigma2_reference=sigma2))
-    unfiltered = (reconstruct.solve(halves.raw[0]).numpy(), reconstruct.solve(halves.raw[1]).numpy()) if last else None
     models[1] = replace(models[1], ssnr=models[0].ssnr)
     return replace(
         state, models=(models[0], models[1]), schedule=schedule, fsc=fsc, alignment=replace(state.alignment, norm=norm),

@@ -1,6 +1,6 @@
 """The M-step: from the tallies of both halves to their next models (Scheres 2012; RELION's auto-refine)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -18,22 +18,6 @@ MIN_OFFSET_VARIANCE = 2.0
 """Å^2."""
 SCALE_RANGE = 5.0
 """Group scales stay within this factor of their median."""
-
-
-@dataclass(frozen=True)
-class Halves:
-    """Symmetrised sums of both halves: `raw` before low-resolution joining, `joined` after; `fsc` (S,) of the joined ones."""
-
-    raw: tuple[Sums, Sums]
-    joined: tuple[Sums, Sums]
-    fsc: np.ndarray
-
-
-def gather(sums: tuple[Sums, Sums], operators: Tensor, join_shell: int) -> Halves:
-    """Hermitian and point-group sums, then joining of the shells up to `join_shell`, then the FSC."""
-    raw = tuple(reconstruct.symmetrise(reconstruct.hermitian(s), operators) for s in sums)
-    joined = reconstruct.join_low_resolution(raw[0], raw[1], join_shell) if join_shell > 0 else (raw[0], raw[1])
-    return Halves((raw[0], raw[1]), joined, reconstruct.fsc(*joined).numpy())
 
 
 def solvent_corrected_fsc(sums: tuple[Sums, Sums], mask: Tensor, generator: torch.Generator) -> np.ndarray:

@@ -8,8 +8,11 @@ import torch
 from torch import Tensor
 
 from verglas.methods.refine.images import Geometry, Mtf, Spectra, corrections, transform
+from verglas.runtime.blocks import most, split
 from verglas.runtime.stopwatch import Stopwatch
 
+BLOCK = 4 << 20
+"""Pixels of images that are transformed at once."""
 Reader = Callable[[np.ndarray], np.ndarray]
 """Rows (n,) -> pixels (n, B, B) float32."""
 
@@ -57,7 +60,11 @@ class SpectraSource:
             return Spectra(self.cache.masked[at], self.cache.whole[at], self.cache.power[at], centre)
 
     def _make(self, rows: np.ndarray, shift: np.ndarray, watch: Stopwatch) -> Spectra:
-        with watch("read"):
-            images = torch.from_numpy(self.reader(rows))
+        parts = []
+        for at in split(np.arange(len(rows)), most(BLOCK, self.full.group.box**2)):
+            with watch("read"):
+                images = torch.from_numpy(self.reader(rows[at]))
+            with watch("prepare"):
+                parts.append(transform(images, torch.from_numpy(shift[at]), self.full, self.diameter, self.correction))
         with watch("prepare"):
-            return transform(images, torch.from_numpy(shift), self.full, self.diameter, self.correction)
+            return Spectra(*(torch.cat([vars(part)[name] for part in parts]) for name in ("masked", "whole", "power", "centre")))
