@@ -100,7 +100,7 @@ def test_children(oversampling: int) -> None:
     grid = sampling.orientation_grid(2, "D2")
     parents = torch.arange(grid.rotation_count)
     ids = sampling.child_ids(grid, parents, oversampling)
-    assert ids.shape == (len(parents), 8**oversampling) == (len(parents), sampling.child_count(grid, oversampling))
+    assert ids.shape == (len(parents), 8**oversampling)
     assert len(ids.unique()) == ids.numel()
     fine = sampling.children(grid, parents, oversampling)
     torch.testing.assert_close(fine[7], sampling.child_rotations(grid, ids[7], oversampling))

@@ -145,3 +145,11 @@ def test_symmetrise() -> None:
     operators = torch.stack([torch.eye(3), torch.diag(torch.tensor([-1.0, -1.0, 1.0])), torch.linalg.qr(torch.randn(3, 3))[0]])
     for a, b in zip(kernels.symmetrise(data, weight, operators, 4.0), reference.symmetrise(data, weight, operators, 4.0)):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_no_slices_are_inserted_without_complaint() -> None:
+    """A block of which no rotation has any weight."""
+    data, weight = torch.zeros(9, 9, 5, dtype=torch.complex64), torch.zeros(9, 9, 5)
+    k = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
+    kernels.insert(data, weight, torch.zeros(0, 2, dtype=torch.complex64), torch.zeros(0, 2), torch.zeros(0, 2, 3), k)
+    assert not weight.any()

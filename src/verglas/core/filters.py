@@ -34,11 +34,6 @@ def lowpass(data: Tensor, pixel: float, resolution: float, edge_shells: float = 
     return apply_radial(data, raised_cosine(r, box * pixel / resolution, edge_shells).to(data.dtype))
 
 
-def highpass(data: Tensor, pixel: float, resolution: float, edge_shells: float = 2.0, dims: Dims = 3) -> Tensor:
-    """The complement of `lowpass`: what is finer than `resolution` (Å)."""
-    return data - lowpass(data, pixel, resolution, edge_shells, dims)
-
-
 def bfactor(data: Tensor, pixel: float, b: float, dims: Dims = 3) -> Tensor:
     """Multiply by exp(-b s^2 / 4), s in 1/Å, b in Å^2: positive b blurs, negative sharpens; 0 beyond Nyquist."""
     box = data.shape[-1]

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,9 +29,9 @@ def fsc_fourier(fa: Tensor, fb: Tensor, box: int) -> Tensor:
     return curve
 
 
-def first_below(curve: Tensor, threshold: float) -> int | None:
+def first_below(curve: Tensor | np.ndarray, threshold: float) -> int | None:
     """First shell i >= 1 where the curve is below the threshold, or None."""
-    below = (curve[1:] < threshold).nonzero()
+    below = np.flatnonzero(np.asarray(curve)[1:] < threshold)
     return int(below[0]) + 1 if len(below) else None
 
 

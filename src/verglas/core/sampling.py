@@ -82,11 +82,6 @@ def indices_to_ids(grid: Grid, indices: Tensor) -> Tensor:
     return pixels[direction] * grid.psi_count + indices % grid.psi_count
 
 
-def child_count(grid: Grid, oversampling: int = 1) -> int:
-    """Children of one rotation: 4^o directions times 2^o in-plane angles."""
-    return 8**oversampling
-
-
 def child_ids(grid: Grid, indices: Tensor, oversampling: int = 1) -> Tensor:
     """Numbers (K, 8^o) int64, unique among all fine orientations, of the children of rotation numbers (K,).
 

@@ -40,9 +40,9 @@ class Context:
         """A line for the user: run.out and the terminal."""
         self.journal.log(text)
 
-    def warn(self, text: str) -> None:
-        """A warning in plain words: run.out, run.err, the terminal, and an event that the report shows."""
-        self.journal.warn(text)
+    def warn(self, text: str, in_report: bool = True) -> None:
+        """A warning in plain words: run.out, run.err, the terminal, and an event; `in_report` False: the report finds it by itself."""
+        self.journal.warn(text, in_report)
 
     def event(self, name: str, **numbers: object) -> None:
         """One JSON line in events.jsonl: {"time": s since start, "event": name, ...}; values: numbers, text, lists."""

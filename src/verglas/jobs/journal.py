@@ -39,11 +39,11 @@ class Journal:
         if not self.quiet:
             self.progress.print(text, sys.stdout)
 
-    def warn(self, text: str) -> None:
+    def warn(self, text: str, in_report: bool = True) -> None:
         self.warnings.append(text)
         self._file_line(f"warning: {text}")
         self._append("run.err", f"warning: {text}")
-        self.event("warning", text=text)
+        self.event("warning", text=text, in_report=in_report)
         if not self.quiet:
             self.progress.print(f"warning: {text}", sys.stderr)
 

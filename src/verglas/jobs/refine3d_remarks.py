@@ -41,11 +41,6 @@ def duplicate_remarks(particles: Particles) -> tuple[str, ...]:
     return (f"{count} images are listed more than once; copies in both halves make the FSC too good: remove duplicates",) if count else ()
 
 
-def final_remarks(state: "State", stopped_at: int) -> tuple[str, ...]:
-    """Of a finished refinement; `stopped_at`: the limit on iterations, 0 for none."""
-    return (*fsc_remarks(state.fsc, state.pixel_size), *accuracy_remarks(state), *offset_remarks(state), *limit_remarks(state, stopped_at))
-
-
 def fsc_remarks(fsc: np.ndarray, pixel: float) -> tuple[str, ...]:
     """A curve that never falls, or that comes back."""
     below = np.flatnonzero(fsc[1:] < 0.143) + 1

@@ -39,14 +39,15 @@ def refine(params: "Refine3dParams", context: Context) -> None:
     inputs = replace(inputs, particles=replace(inputs.particles, half=half))
     memory = make_budget(context) if earlier is None else Budget(earlier.work, earlier.cache)
     teller = Teller(context, inputs.particles)
-    source = make_source(inputs, plan, memory, teller)
-    if earlier is None:
-        origin = inputs.particles.poses.origin if params.keep_offsets else None
-        state = loop.start(source, np.array(inputs.reference.data), inputs.pixel_size, plan, origin)
-        keep(context.output, state, source, plan)
-    else:
-        state = earlier.state
-    teller.close(iterate(state, source, plan, teller), plan.max_iterations)
+    with teller.heard():
+        source = make_source(inputs, plan, memory, teller)
+        if earlier is None:
+            origin = inputs.particles.poses.origin if params.keep_offsets else None
+            state = loop.start(source, np.array(inputs.reference.data), inputs.pixel_size, plan, origin)
+            keep(context.output, state, source, plan)
+        else:
+            state = earlier.state
+        teller.close(iterate(state, source, plan, teller), plan.max_iterations)
 
 
 def iterate(state: "State", source: "Source", plan: "Plan", teller: Teller) -> "State":

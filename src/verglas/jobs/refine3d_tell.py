@@ -1,10 +1,13 @@
 """What a refinement says while it runs: progress, one line and one event per iteration, and the report."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from verglas.jobs.refine3d_remarks import final_remarks
+from verglas.jobs.context import Stopped
+from verglas.jobs.refine3d_remarks import accuracy_remarks, fsc_remarks, limit_remarks, offset_remarks
 from verglas.jobs.spec import Context
 from verglas.types import Particles
 from verglas.units import DEGREE
@@ -43,9 +46,23 @@ class Teller:
 
     def close(self, state: "State", limit: int) -> None:
         """What is doubtful, then the last page of the report; `limit` on iterations, 0 for none."""
-        for text in final_remarks(state, limit):
+        for text in accuracy_remarks(state):
             self.context.warn(text)
+        for text in (*fsc_remarks(state.fsc, state.pixel_size), *offset_remarks(state), *limit_remarks(state, limit)):
+            self.context.warn(text, in_report=False)
         self.report.close("finished")
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Whatever ends the job early is said in a last page of the report too."""
+        try:
+            yield
+        except BaseException as error:
+            try:
+                self.report.close("aborted" if isinstance(error, (Stopped, KeyboardInterrupt)) else "failed")
+            except Exception as problem:  # the job's own error must not be hidden by one of its report
+                self.context.log(f"the report could not be written: {problem}")
+            raise
 
 
 def iteration_numbers(step: "Step") -> dict[str, object]:

@@ -108,7 +108,8 @@ def number(value: object) -> float:
 def make_record(job: Mapping[str, Any], events: list[dict[str, Any]], state: State) -> Record:
     """job.json and events as a Record; every value is text of unknown origin and is escaped when shown."""
     end: Mapping[str, Any] = next((event for event in reversed(events) if event.get("event") == "end"), {})
-    warnings = dict.fromkeys(str(event.get("text", "")) for event in events if event.get("event") == "warning")
+    said = (event for event in events if event.get("event") == "warning" and event.get("in_report", True))
+    warnings = dict.fromkeys(str(event.get("text", "")) for event in said)
     inputs = job.get("inputs")
     return Record(
         job=str(job.get("job", "")),

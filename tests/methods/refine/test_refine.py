@@ -162,6 +162,11 @@ def test_sampling_waits_for_resolution_and_poses() -> None:
     assert local.sigma == pytest.approx(np.radians(3.75))
     fine = replace(ready, accuracy_angle=np.radians(15.0))
     assert converge.refine_sampling(fine, sampling, p.PLAN, 3.54)[0].fine_enough
+    accurate = replace(ready, accuracy_angle=np.radians(0.5))  # would ask for finer steps, but the pixels do not show them
+    half_degree, radius = replace(sampling, order=6), p.PLAN.diameter / 2
+    pixel = 1.01 * converge.fine_angle(6) * radius / (2 * converge.EDGE)
+    assert converge.refine_sampling(accurate, half_degree, p.PLAN, pixel)[0].fine_enough
+    assert not converge.refine_sampling(accurate, half_degree, p.PLAN, 0.9 * pixel)[0].fine_enough
 
 
 def test_coarse_products_equal_lists(small: p.Problem, after_two: State) -> None:

@@ -40,11 +40,10 @@ def make_batch(
 ) -> Batch:
     """`rows` index `particles`; norm (N,) multiplies the images; model = (sigma2 (S,) of the group, scale per scale group)."""
     sigma2, scale = model
-    pixels = len(geo.band)
     c = contrast(geo, particles.take(rows), scale, options)
     inverse = torch.from_numpy(1.0 / np.maximum(sigma2, 1e-30)).to(c)[geo.band.shell]
     f = torch.from_numpy(norm).to(c)[:, None]
-    masked, whole = spectra.masked[:, :pixels], spectra.whole[:, :pixels]
+    masked, whole = spectra.masked, spectra.whole
     if geo.group.ctf_premultiplied:
         x, weight = whole * (f * inverse), c.abs() * inverse
     else:

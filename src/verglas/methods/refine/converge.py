@@ -5,6 +5,7 @@ from math import ceil, pi
 
 import numpy as np
 
+from verglas.core.fsc import first_below
 from verglas.core.reconstruct import MIN_PRIOR_SHELL
 from verglas.methods.refine.plan import Plan
 from verglas.methods.refine.state import Changes, Sampling, Schedule
@@ -21,16 +22,15 @@ SLACK = 1.05
 """The accuracy is estimated from 100 particles on a ladder of steps, to about 5 %; a grid that misses by less is not refined."""
 
 
-def first_below(curve: np.ndarray, threshold: float) -> int:
+def fall(curve: np.ndarray, threshold: float) -> int:
     """First shell >= 1 with curve < threshold; len(curve) if there is none."""
-    below = np.flatnonzero(curve[1:] < threshold)
-    return int(below[0]) + 1 if len(below) else len(curve)
+    return first_below(curve, threshold) or len(curve)
 
 
 def resolution_shell(ssnr: np.ndarray) -> int:
     """Last shell before the SSNR first falls below 1; a shell more than 3 beyond it that is above 1 again wins; at least 5."""
     half = len(ssnr) - 1
-    shell = min(first_below(ssnr[:half], 1.0), half) - 1
+    shell = min(fall(ssnr[:half], 1.0), half) - 1
     again = np.flatnonzero(ssnr[:half] > 1.0)
     if len(again) and again[-1] > shell + 3:
         shell = int(again[-1])
@@ -48,7 +48,7 @@ def image_size(schedule: Schedule, box: int, pmax: float) -> int:
 
 def watch_fsc(schedule: Schedule, fsc: np.ndarray) -> Schedule:
     """The increment grows with the width of the FSC's fall; remembers whether FSC at the band's edge ever exceeded 0.2."""
-    width = first_below(fsc, 0.143) - first_below(fsc, 0.5) + 5
+    width = fall(fsc, 0.143) - fall(fsc, 0.5) + 5
     at_limit = fsc[min(schedule.current_size // 2 - 1, len(fsc) - 1)] > 0.2
     return replace(schedule, increment=max(schedule.increment, width), high_fsc_at_limit=schedule.high_fsc_at_limit or bool(at_limit))
 

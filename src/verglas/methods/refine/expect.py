@@ -91,7 +91,7 @@ def expect(state: State, half: int, source: Source, setting: Setting, watch: Sto
             search = group_search(setting, geo, reference, model, g, extent)
         for block in split(rows, most(source.budget.work / 2, 44 * len(geo.band))):
             shift = whole_pixels(search_centres(state, setting, block), geo.pixel)
-            spectra = source.spectra[g].get(block, shift, watch)
+            spectra = source.spectra[g].get(block, shift, watch, len(geo.band))
             norm = model.average_norm / state.alignment.norm[block]
             with watch("prepare"):
                 batch = make_batch(block, spectra, source.particles, geo, norm, (model.sigma2[g], model.scale), plan.ctf)

@@ -45,7 +45,7 @@ def explain(state: State, row: int, source: Source, plan: Plan) -> Explanation:
     reference = projection.prepare_reference(torch.from_numpy(model.map), plan.padding, setting.shells)
     geo = geometry(group, state.box, state.pixel_size, setting.shells)
     search = expect.group_search(setting, geo, reference, model, g, state.box * state.pixel_size)
-    spectra = source.spectra[g].get(rows, whole_pixels(state.alignment.origin[rows], geo.pixel), watch)
+    spectra = source.spectra[g].get(rows, whole_pixels(state.alignment.origin[rows], geo.pixel), watch, len(geo.band))
     norm = model.average_norm / state.alignment.norm[rows]
     batch = make_batch(rows, spectra, source.particles, geo, norm, (model.sigma2[g], model.scale), plan.ctf)
     survivors, _ = expect.coarse_pass(batch, state, half, setting, search, source.budget.work, watch)

@@ -44,27 +44,31 @@ class SpectraSource:
         masked, whole = (torch.empty(n, pixels, dtype=torch.complex64) for _ in range(2))
         return Cache(masked, whole, torch.empty(n, shells), np.full((n, 2), np.iinfo(np.int64).min))
 
-    def get(self, rows: np.ndarray, shift: np.ndarray, watch: Stopwatch) -> Spectra:
-        """Transforms of `rows` after moving image i by shift[i] (n, 2) whole pixels."""
+    def get(self, rows: np.ndarray, shift: np.ndarray, watch: Stopwatch, pixels: int | None = None) -> Spectra:
+        """Transforms of `rows` after moving image i by shift[i] (n, 2) whole pixels, on the first `pixels` of the band (None: all)."""
         if self.cache is None:
-            return self._make(rows, shift, watch)
+            return self._make(rows, shift, watch, pixels)
         where = np.array([self.row_of[int(r)] for r in rows])
         stale = np.flatnonzero((self.cache.shift[where] != shift).any(1))
-        if len(stale):
-            new, to = self._make(rows[stale], shift[stale], watch), torch.from_numpy(where[stale])
+        for some in split(stale, most(BLOCK, self.full.group.box**2)):
+            new, to = self._make(rows[some], shift[some], watch, None), torch.from_numpy(where[some])
             self.cache.masked[to], self.cache.whole[to], self.cache.power[to] = new.masked, new.whole, new.power
-            self.cache.shift[where[stale]] = shift[stale]
+            self.cache.shift[where[some]] = shift[some]
         with watch("prepare"):
             at = torch.from_numpy(where)
             centre = torch.from_numpy(shift) * self.full.pixel
-            return Spectra(self.cache.masked[at], self.cache.whole[at], self.cache.power[at], centre)
+            return Spectra(self.cache.masked[:, :pixels][at], self.cache.whole[:, :pixels][at], self.cache.power[at], centre)
 
-    def _make(self, rows: np.ndarray, shift: np.ndarray, watch: Stopwatch) -> Spectra:
-        parts = []
+    def _make(self, rows: np.ndarray, shift: np.ndarray, watch: Stopwatch, pixels: int | None) -> Spectra:
+        n = len(self.full.band) if pixels is None else pixels
+        shells = len(self.full.band.shell_start) - 1
+        masked, whole = (torch.empty(len(rows), n, dtype=torch.complex64) for _ in range(2))
+        out = Spectra(masked, whole, torch.empty(len(rows), shells), torch.from_numpy(shift) * self.full.pixel)
         for at in split(np.arange(len(rows)), most(BLOCK, self.full.group.box**2)):
             with watch("read"):
                 images = torch.from_numpy(self.reader(rows[at]))
             with watch("prepare"):
-                parts.append(transform(images, torch.from_numpy(shift[at]), self.full, self.diameter, self.correction))
-        with watch("prepare"):
-            return Spectra(*(torch.cat([vars(part)[name] for part in parts]) for name in ("masked", "whole", "power", "centre")))
+                part = transform(images, torch.from_numpy(shift[at]), self.full, self.diameter, self.correction)
+                to = slice(int(at[0]), int(at[-1]) + 1)
+                out.masked[to], out.whole[to], out.power[to] = part.masked[:, :n], part.whole[:, :n], part.power
+        return out
