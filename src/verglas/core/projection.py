@@ -11,7 +11,8 @@ from verglas.core.band import Band
 
 @dataclass(frozen=True)
 class Reference:
-    """volume (D, D, H) complex64: the FT of a map on a grid `padding` times finer than 1/(B a), origin at (D//2, D//2, 0), x >= 0.
+    """volume (D, D, H) complex64: the FT of a map on a grid `padding` times finer than 1/(B a), origin at (D//2, D//2, 0), x >= 0;
+    (1, D, H) for a map of one plane.
 
     Scaled so that a slice is the FT (divided by B^2) of the map's projection. `shells` is the largest shell kept.
     """
@@ -27,10 +28,11 @@ def padded_box(box: int, padding: float) -> int:
     return round(padding * box / 2) * 2
 
 
-def gridding(box: int, padding: float, device: torch.device | str = "cpu") -> Tensor:
-    """sinc^2(r / (B p)), r the distance to the centre in voxels: the real-space image of trilinear interpolation. (B, B, B)."""
+def gridding(box: int, padding: float, device: torch.device | str = "cpu", depth: int | None = None) -> Tensor:
+    """sinc^2(r / (B p)), r the distance to the centre in voxels: the real-space image of linear interpolation. (depth or B, B, B)."""
     g = (torch.arange(box, device=device, dtype=torch.float32) - box // 2) ** 2
-    r = (g[:, None, None] + g[None, :, None] + g[None, None, :]).sqrt_().div_(box * padding)
+    z = g if depth is None or depth == box else (torch.arange(depth, device=device, dtype=torch.float32) - depth // 2) ** 2
+    r = (z[:, None, None] + g[None, :, None] + g[None, None, :]).sqrt_().div_(box * padding)
     return r.sinc_().square_()
 
 
@@ -45,11 +47,11 @@ BLOCK = 4 << 20
 
 
 def prepare_reference(volume: Tensor, padding: float = 2.0, shells: int | None = None) -> Reference:
-    """A map (B, B, B), centre at B//2 -> Reference. Divides by the gridding function first, so that slices are unbiased.
+    """A map (B, B, B) or (1, B, B), centre at B//2 -> Reference. Divides by the gridding function first, so that slices are unbiased.
 
     The padded transform goes axis by axis (x, z, y), and frequencies beyond `shells` are dropped after each.
     """
-    box, device = volume.shape[0], volume.device
+    depth, box, device = len(volume), volume.shape[-1], volume.device
     shells = box // 2 if shells is None else min(shells, box // 2)
     n = padded_box(box, padding)
     padding = n / box
@@ -58,22 +60,27 @@ def prepare_reference(volume: Tensor, padding: float = 2.0, shells: int | None =
     x = torch.arange(half, device=device)
     at = (torch.arange(box, device=device) - box // 2) % n  # centre voxel to index 0, wrapped: phases then refer to the centre
     keep = x.clamp(max=n // 2)
-    rows = torch.empty(size, box, half, dtype=torch.complex64, device=device)
-    corrected = (volume / gridding(box, padding, device)).float()
+    flat = depth == 1
+    rows = torch.empty(1 if flat else size, box, half, dtype=torch.complex64, device=device)
+    corrected = (volume / gridding(box, padding, device, depth)).float()
     step = max(1, BLOCK // (n * half))
     for low in range(0, box, step):
         part = corrected[:, low : low + step]
         wide = torch.zeros(*part.shape[:2], n, device=device)
         wide[:, :, at] = part
-        deep = torch.zeros(n, part.shape[1], half, dtype=torch.complex64, device=device)
-        deep[at] = torch.fft.rfft(wide, dim=2)[:, :, keep]
-        rows[:, low : low + step] = torch.fft.fft(deep, dim=0)[g % n]
-    out = torch.empty(size, size, half, dtype=torch.complex64, device=device)
-    for low in range(0, size, step):
+        lines = torch.fft.rfft(wide, dim=2)[:, :, keep]
+        if not flat:
+            deep = torch.zeros(n, part.shape[1], half, dtype=torch.complex64, device=device)
+            deep[at] = lines
+            lines = torch.fft.fft(deep, dim=0)[g % n]
+        rows[:, low : low + step] = lines
+    out = torch.empty(len(rows), size, half, dtype=torch.complex64, device=device)
+    z = g if not flat else g.new_zeros(1)
+    for low in range(0, len(rows), step):
         part = rows[low : low + step]
         wide = torch.zeros(len(part), n, half, dtype=torch.complex64, device=device)
         wide[:, at] = part
-        inside = g[low : low + step, None, None] ** 2 + g[None, :, None] ** 2 + x**2 <= round(padding * shells) ** 2
+        inside = z[low : low + step, None, None] ** 2 + g[None, :, None] ** 2 + x**2 <= round(padding * shells) ** 2
         out[low : low + step] = torch.fft.fft(wide, dim=1)[:, g % n] * (inside / box**2)
     return Reference(out, box, padding, shells)
 

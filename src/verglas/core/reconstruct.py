@@ -25,7 +25,10 @@ MASK_EDGE = 3.0
 
 @dataclass(frozen=True)
 class Sums:
-    """data = sum C X / sigma2 and weight = sum C^2 / sigma2 on the padded half volume (D, D, H) of a map of `box` voxels."""
+    """data = sum C X / sigma2 and weight = sum C^2 / sigma2 on the padded half volume (D, D, H) of a map of `box` voxels.
+
+    (1, D, H) for a 2D class average, which is a map (1, B, B) of one plane.
+    """
 
     data: Tensor
     weight: Tensor
@@ -33,12 +36,18 @@ class Sums:
     padding: float
     shells: int
 
+    @property
+    def finer(self) -> float:
+        """p^3 (p^2 in 2D): voxels of the padded transform that share one measurement."""
+        return self.padding**3 if self.data.shape[0] > 1 else self.padding**2
 
-def empty_sums(box: int, padding: float, shells: int, device: torch.device | str = "cpu") -> Sums:
+
+def empty_sums(box: int, padding: float, shells: int, device: torch.device | str = "cpu", flat: bool = False) -> Sums:
+    """Zeros for a map of `box` voxels; `flat`: of one plane."""
     padding = padded_box(box, padding) / box
     size, half = volume_size(shells, padding)
-    data = torch.zeros(size, size, half, dtype=torch.complex64, device=device)
-    return Sums(data, torch.zeros(size, size, half, device=device), box, padding, shells)
+    data = torch.zeros(1 if flat else size, size, half, dtype=torch.complex64, device=device)
+    return Sums(data, torch.zeros(data.shape, device=device), box, padding, shells)
 
 
 def accumulate(sums: Sums, values: Tensor, weights: Tensor, rotations: Tensor, band: Band) -> None:
@@ -63,13 +72,13 @@ BLOCK = 4 << 20
 
 def columns(sums: Sums) -> Iterator[Columns]:
     """The whole half volume, a few values of x at a time."""
-    size, _, half = sums.data.shape
-    g = (torch.arange(size, device=sums.data.device, dtype=torch.float32) - size // 2) ** 2
+    depth, size, half = sums.data.shape
+    g, h = ((torch.arange(n, device=sums.data.device, dtype=torch.float32) - n // 2) ** 2 for n in (depth, size))
     x = torch.arange(half, device=sums.data.device, dtype=torch.float32)
-    step = max(1, BLOCK // size**2)
+    step = max(1, BLOCK // (depth * size))
     for low in range(0, half, step):
         some = x[low : low + step]
-        radius = (g[:, None, None] + g[None, :, None] + some**2).sqrt_()
+        radius = (g[:, None, None] + h[None, :, None] + some**2).sqrt_()
         yield Columns(slice(low, low + len(some)), radius, torch.where(some == 0, 1.0, 2.0))
 
 
@@ -105,7 +114,7 @@ def add(a: Sums, b: Sums) -> None:
 
 
 def average_weight(sums: Sums) -> Tensor:
-    """mean over a shell of p^3 weight, shells round(r/p) with r < round(p r_max): 1 / sigma2 of the reference. (B//2+1,)."""
+    """mean over a shell of p^3 weight (p^2 in 2D), shells round(r/p) with r < round(p r_max): 1 / sigma2 of the reference. (B//2+1,)."""
     count = sums.shells + 1
     total, voxels = torch.zeros(2, count, dtype=torch.float64, device=sums.weight.device)
     for part in columns(sums):
@@ -114,7 +123,7 @@ def average_weight(sums: Sums) -> Tensor:
         total += shell_sum(sums.weight[..., part.x] * part.many, shell, count)
         voxels += shell_sum(part.many.expand(shell.shape), shell, count)
     out = torch.zeros(sums.box // 2 + 1, dtype=torch.float64, device=total.device)
-    out[:count] = total / voxels.clamp(min=1) * sums.padding**3
+    out[:count] = total / voxels.clamp(min=1) * sums.finer
     return out
 
 
@@ -168,33 +177,34 @@ def solve(sums: Sums, tau2: Tensor | None = None) -> Tensor:
     for part in columns(sums):
         shell = (part.radius / p).long()
         shell[part.radius >= round(p * rmax)] = rmax
-        total += shell_sum(_regularised(sums.weight[..., part.x], part.radius, tau2, p) * part.many, shell, rmax)
+        total += shell_sum(_regularised(sums, part, tau2) * part.many, shell, rmax)
         voxels += shell_sum(part.many.expand(shell.shape), shell, rmax)
     floor = (total / voxels.clamp(min=1) / WEIGHT_FLOOR).to(sums.weight)
 
     def spectrum() -> Iterator[Tensor]:
         for part in columns(sums):
             least = floor[(part.radius / p).long().clamp(max=rmax - 1)]
-            weight = torch.maximum(_regularised(sums.weight[..., part.x], part.radius, tau2, p), least)
+            weight = torch.maximum(_regularised(sums, part, tau2), least)
             inside = (part.radius < round(p * rmax)) & (weight > 0)
             yield torch.where(inside, sums.data[..., part.x] / weight.clamp(min=1e-30), 0)
 
     return to_map(spectrum(), sums.box, p)
 
 
-def _regularised(weight: Tensor, radius: Tensor, tau2: Tensor | None, padding: float) -> Tensor:
+def _regularised(sums: Sums, part: Columns, tau2: Tensor | None) -> Tensor:
     """weight + 1/(p^3 tau2(shell)) from shell 5 on; where tau2 vanishes 1/(0.001 weight)-like strong damping."""
+    weight = sums.weight[..., part.x]
     if tau2 is None:
         return weight
-    shell = (radius / padding + 0.5).long()
+    shell = (part.radius / sums.padding + 0.5).long()
     t = tau2.to(weight)[shell.clamp(max=len(tau2) - 1)]
     strong = torch.where(weight > 1e-20, 1.0 / (0.001 * weight).clamp(min=1e-30), 0.0)
-    prior = torch.where(t > 1e-20, 1.0 / (padding**3 * t.clamp(min=1e-20)), strong)
+    prior = torch.where(t > 1e-20, 1.0 / (sums.finer * t.clamp(min=1e-20)), strong)
     return weight + prior * (shell >= MIN_PRIOR_SHELL)
 
 
 def to_map(spectrum: Iterable[Tensor], box: int, padding: float) -> Tensor:
-    """Columns (D, D, dx) of a centred half volume, x rising, scaled as slices are -> map (B, B, B), gridding corrected, softly masked.
+    """Columns (D, D, dx) of a centred half volume, x rising, scaled as slices are -> map (B, B, B) or (1, B, B), gridding corrected and masked.
 
     The inverse transform goes axis by axis (z, y, x), and what lies outside the box is dropped after each.
     """
@@ -202,20 +212,26 @@ def to_map(spectrum: Iterable[Tensor], box: int, padding: float) -> Tensor:
     crop = (torch.arange(box) - box // 2) % n
     rods = []
     for values in spectrum:
-        g = torch.arange(len(values)) - len(values) // 2
+        depth, width, _ = values.shape
+        g = torch.arange(width) - width // 2
         use = g.abs() <= n // 2
-        wide = torch.zeros(n, int(use.sum()), values.shape[2], dtype=values.dtype, device=values.device)
-        wide[g[use] % n] = values[use][:, use]
-        deep = torch.fft.ifft(wide, dim=0, norm="forward")[crop]
-        wide = torch.zeros(box, n, values.shape[2], dtype=values.dtype, device=values.device)
+        if depth > 1:
+            wide = torch.zeros(n, int(use.sum()), values.shape[2], dtype=values.dtype, device=values.device)
+            wide[g[use] % n] = values[use][:, use]
+            deep = torch.fft.ifft(wide, dim=0, norm="forward")[crop]
+        else:
+            deep = values[:, use]
+        wide = torch.zeros(len(deep), n, values.shape[2], dtype=values.dtype, device=values.device)
         wide[:, g[use] % n] = deep
         rods.append(torch.fft.ifft(wide, dim=1, norm="forward")[:, crop])
     spectra = torch.cat(rods, 2)[:, :, : n // 2 + 1]
     del rods
-    out = torch.empty(box, box, box, device=spectra.device)
+    depth = len(spectra)
+    out = torch.empty(depth, box, box, device=spectra.device)
     step = max(1, BLOCK // (n * box))
-    for low in range(0, box, step):
+    for low in range(0, depth, step):
         out[low : low + step] = torch.fft.irfft(spectra[low : low + step], n=n, dim=2, norm="forward")[:, :, crop]
     del spectra
-    out *= box**2 / n**3
-    return apply_soft_sphere(out, box / 2, MASK_EDGE, "background mean").div_(gridding(box, padding, out.device))
+    out *= box**2 / n ** (3 if depth > 1 else 2)
+    masked = apply_soft_sphere(out, box / 2, MASK_EDGE, "background mean", 3 if depth > 1 else 2)
+    return masked.div_(gridding(box, padding, out.device, depth))

@@ -45,6 +45,32 @@ class Grid:
     def rotation_count(self) -> int:
         return len(self.pixels) * self.psi_count
 
+    @property
+    def turns(self) -> int:
+        """Fine rotations of one coarse one: 4 directions times 2 in-plane angles."""
+        return 8
+
+
+@dataclass(frozen=True)
+class InPlane:
+    """The orientations of 2D classification: `psi_count` in-plane angles psi_i = i psi_step of one direction."""
+
+    psi_count: int
+    direction_count: int = 1
+    turns: int = 2
+
+    @property
+    def step(self) -> float:
+        """rad."""
+        return 2.0 * pi / self.psi_count
+
+    @property
+    def rotation_count(self) -> int:
+        return self.psi_count
+
+
+AnyGrid = Grid | InPlane
+
 
 @lru_cache(maxsize=16)
 def orientation_grid(order: int, symmetry: str) -> Grid:
@@ -64,7 +90,13 @@ def orientation_grid(order: int, symmetry: str) -> Grid:
     return Grid(order, symmetry, pixels, 6 * 2**order)
 
 
-def rotations(grid: Grid, indices: Tensor | None = None, perturbation: float = 0.0) -> Tensor:
+def in_plane(angles: Tensor) -> Tensor:
+    """Matrices (..., 3, 3) of in-plane rotations psi (rad)."""
+    zero = torch.zeros_like(angles)
+    return euler_to_matrix(torch.stack((zero, zero, angles), -1).reshape(-1, 3)).reshape(*angles.shape, 3, 3)
+
+
+def rotations(grid: AnyGrid, indices: Tensor | None = None, perturbation: float = 0.0) -> Tensor:
     """Matrices A (R, 3, 3) float64 of the given rotation numbers (R,), or of the whole grid.
 
     perturbation p (in coarse steps): A <- A E(v, v, v), E the Euler matrix and v = p step, as RELION's random
@@ -72,6 +104,8 @@ def rotations(grid: Grid, indices: Tensor | None = None, perturbation: float = 0
     """
     if indices is None:
         indices = torch.arange(grid.rotation_count)
+    if isinstance(grid, InPlane):
+        return in_plane((indices.double() + perturbation) * grid.step)
     return child_rotations(grid, indices_to_ids(grid, indices), 0, perturbation)
 
 
@@ -109,8 +143,11 @@ def child_rotations(grid: Grid, ids: Tensor, oversampling: int = 1, perturbation
     return _perturbed(matrices, grid, perturbation).reshape(*ids.shape, 3, 3)
 
 
-def children(grid: Grid, indices: Tensor, oversampling: int = 1, perturbation: float = 0.0) -> Tensor:
-    """Matrices A (K, 8^o, 3, 3) float64 of the children of rotation numbers (K,), in the order of `child_ids`."""
+def children(grid: AnyGrid, indices: Tensor, oversampling: int = 1, perturbation: float = 0.0) -> Tensor:
+    """Matrices A (K, 8^o, 3, 3) float64 of the children of rotation numbers (K,), in the order of `child_ids`; (K, 2^o, 3, 3) in the plane."""
+    if isinstance(grid, InPlane):
+        part = (torch.arange(2**oversampling, dtype=torch.float64) + 0.5) / 2**oversampling - 0.5
+        return in_plane((indices.double()[:, None] + part + perturbation) * grid.step)
     return child_rotations(grid, child_ids(grid, indices, oversampling), oversampling, perturbation)
 
 

@@ -90,10 +90,10 @@ def disk_bytes(inputs: Inputs, iterations: int = ITERATIONS) -> float:
 
 def time_line(inputs: Inputs, plan: "Plan", context: Context) -> tuple[float, str]:
     """Seconds of a global iteration from the number of products and the speed of a matrix product measured here."""
-    from verglas.methods.refine.converge import coarse_size
+    from verglas.methods.refine.converge import coarse_angle, coarse_size
 
     rotations, shifts = grid_sizes(plan)
-    size = coarse_size(plan.healpix_order, plan.diameter, inputs.box * inputs.pixel_size, inputs.box)
+    size = coarse_size(coarse_angle(plan.healpix_order), plan.diameter, inputs.box * inputs.pixel_size, inputs.box)
     pixels = half_plane_pixels(size)
     operations = 2.0 * len(inputs.particles) * rotations * pixels * (2 * shifts + 1)
     rate = product_rate(context.resources.threads)

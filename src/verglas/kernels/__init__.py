@@ -23,22 +23,28 @@ def _flat(x: Tensor) -> np.ndarray:
 
 
 def cut(volume: Tensor, axes: Tensor, k: Tensor) -> Tensor:
-    """Slices (R, P) of volume (D, D, H); see `reference.cut`."""
+    """Slices (R, P) of volume (D, D, H), see `reference.cut`; rotated copies of a plane (1, D, H), see `reference.plane`."""
+    flat = volume.shape[0] == 1
     if volume.is_cuda:
-        return reference.cut(volume, axes, k)
+        return reference.plane.cut(volume, axes, k) if flat else reference.cut(volume, axes, k)
+    from verglas.kernels.cpu import plane
     from verglas.kernels.cpu import slice as cpu
 
     out = torch.empty(len(axes), len(k), dtype=torch.complex64)
-    cpu.cut(_np(volume), _np(axes), _np(k), _flat(out))
+    (plane.cut if flat else cpu.cut)(_np(volume), _np(axes), _np(k), _flat(out))
     return out
 
 
 def insert(data: Tensor, weight: Tensor, values: Tensor, weights: Tensor, axes: Tensor, k: Tensor) -> None:
-    """Add slices to data and weight (D, D, H) in place; the transpose of `cut`; see `reference.add`."""
+    """Add slices to data and weight (D, D, H) in place; the transpose of `cut`; see `reference.add` and `reference.plane`."""
+    flat = data.shape[0] == 1
     if data.is_cuda:
-        return reference.add(data, weight, values, weights, axes, k)
+        return reference.plane.add(data, weight, values, weights, axes, k) if flat else reference.add(data, weight, values, weights, axes, k)
     from verglas.kernels.cpu import insert as cpu
+    from verglas.kernels.cpu import plane
 
+    if flat:
+        return plane.add(_np(data), _np(weight), _flat(values), _np(weights), _np(axes), _np(k))
     return cpu.add(_np(data), _np(weight), _flat(values), _np(weights), _np(axes), _np(k), torch.get_num_threads())
 
 

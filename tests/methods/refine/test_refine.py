@@ -173,7 +173,7 @@ def test_coarse_products_equal_lists(small: p.Problem, after_two: State) -> None
     """The matrix products of a global search and the pair lists of a local one give the same log-posteriors."""
     source = p.source_of(small)
     e = explain(after_two, 3, source, p.PLAN)
-    pairs = search.hypotheses.group(e.survivors)
+    pairs = search.hypotheses.group(e.survivors, 8)
     grids = e.search.grids
     assert e.search.slices is not None
     again = search.rescore(e.survivors, pairs, e.batch.a, e.batch.b, e.search.slices[torch.from_numpy(pairs.rotations)], grids, search.Near(1e9))

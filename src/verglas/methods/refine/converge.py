@@ -80,12 +80,12 @@ def fine_angle(order: int) -> float:
     return coarse_angle(order) / 2
 
 
-def coarse_size(order: int, diameter: float, extent: float, current: int) -> int:
+def coarse_size(step: float, diameter: float, extent: float, current: int) -> int:
     """Diameter in px of the band of the coarse pass: 1.2 x the resolution at which a coarse step moves the particle's edge by a wave.
 
-    `extent` = B a in Å.
+    `step` in rad, `extent` = B a in Å.
     """
-    arc = coarse_angle(order) / 2 * diameter
+    arc = step / 2 * diameter
     return min(2 * ceil(1.2 * extent / arc), current)
 
 

@@ -12,7 +12,7 @@ from verglas.core.sampling import orientation_grid
 from verglas.core.shifts import phases
 from verglas.methods.refine import expect
 from verglas.methods.refine.batch import Batch, make_batch
-from verglas.methods.refine.fine import Chunks, Found, fine_pass
+from verglas.methods.refine.fine import Chunks, Found, Giving, fine_pass
 from verglas.methods.refine.hypotheses import Survivors
 from verglas.methods.refine.images import geometry, whole_pixels
 from verglas.methods.refine.plan import Plan
@@ -41,25 +41,27 @@ def explain(state: State, row: int, source: Source, plan: Plan) -> Explanation:
     half, g = int(source.particles.half[row]) - 1, int(source.particles.optics_index[row])
     model, group = state.models[half], source.particles.optics[g]
     rows, watch = np.array([row]), Stopwatch()
-    setting = expect.Setting(plan, state.sampling, state.schedule.current_size // 2, Gaussian(plan.adaptive_fraction))
-    reference = projection.prepare_reference(torch.from_numpy(model.map), plan.padding, setting.shells)
-    geo = geometry(group, state.box, state.pixel_size, setting.shells)
-    search = expect.group_search(setting, geo, reference, model, g, state.box * state.pixel_size)
+    grid = orientation_grid(state.sampling.order, plan.symmetry)
+    shells = state.schedule.current_size // 2
+    setting = expect.Setting(plan, state.sampling, grid, shells, state.box, state.pixel_size, Gaussian(plan.adaptive_fraction))
+    belief, task = expect.belief_of(model), expect.Task(rows, state.alignment)
+    references = expect.make_references(setting, belief)
+    geo = geometry(group, state.box, state.pixel_size, shells)
+    search = expect.group_search(setting, geo, references, belief, g)
     spectra = source.spectra[g].get(rows, whole_pixels(state.alignment.origin[rows], geo.pixel), watch, len(geo.band))
     norm = model.average_norm / state.alignment.norm[rows]
     batch = make_batch(rows, spectra, source.particles, geo, norm, (model.sigma2[g], model.scale), plan.ctf)
-    survivors, _ = expect.coarse_pass(batch, state, half, setting, search, source.budget.work, watch)
-    grid = orientation_grid(setting.sampling.order, plan.symmetry)
-    chunks = Chunks(reference, geo.band, search.grids, np.unique(survivors.rotation), grid.rotation_count)
-    sums = reconstruct.empty_sums(state.box, plan.padding, setting.shells)
-    found = fine_pass(batch, survivors, chunks, sums, setting.rule, None, watch)
+    survivors, _ = expect.coarse_pass(batch, belief, task, setting, search, source.budget.work, watch)
+    chunks = Chunks(references, geo.band, search.grids, np.unique(survivors.rotation), grid.rotation_count)
+    sums = reconstruct.empty_sums(state.box, plan.padding, shells)
+    found = fine_pass(batch, survivors, chunks, Giving((sums,)), setting.rule, None, watch)
     return Explanation(batch, search, survivors, found, _predict(batch, search, found))
 
 
 def _predict(batch: Batch, search: expect.GroupSearch, found: Found) -> Tensor:
     """s_g C S(best rotation) moved to where the particle is, (P,) complex64."""
     band, sigma2 = search.geo.band, torch.from_numpy(search.sigma2).to(batch.b)[search.geo.band.shell]
-    cut = projection.project(search.reference, euler_to_matrix(torch.from_numpy(found.angles)), band)[0]
+    cut = projection.project(search.references[0], euler_to_matrix(torch.from_numpy(found.angles)), band)[0]
     shift = torch.from_numpy(found.origin) - batch.centre.double()
     move = phases(-shift / search.geo.pixel, band.k[:, 0], band.k[:, 1], band.box)[0]
     return cut * move * (batch.b[0] * sigma2).sqrt()

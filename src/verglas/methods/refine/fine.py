@@ -16,23 +16,23 @@ from verglas.core.rotations import angular_distance, matrix_to_euler
 from verglas.core.sampling import children as child_rotations
 from verglas.methods.refine import hypotheses
 from verglas.methods.refine.batch import Batch
-from verglas.methods.refine.hypotheses import CHILDREN, MOVES, TURNS, Pairs, Survivors
+from verglas.methods.refine.hypotheses import MOVES, Pairs, Survivors
 from verglas.methods.refine.ragged import positions
 from verglas.methods.refine.search import Correlation, Gaussian, Grids, Rule
 from verglas.runtime.stopwatch import Stopwatch
-
-FAN = (TURNS, MOVES)
 
 
 @dataclass(frozen=True)
 class Found:
     """What the fine pass says of each of N images: best angles (rad) and origin (Å), Pmax, log evidence, and sums per image.
 
-    xa, aa (N, S): sum w Re(conj(a h) S) and sum w b |S|^2 per shell. direction (D,) posterior mass per coarse direction.
+    classes (N,) is the class of the best hypothesis. xa, aa (N, S): sum w Re(conj(a h) S) and sum w b |S|^2 per shell.
+    direction (K, D) posterior mass per class and coarse direction.
     """
 
     angles: np.ndarray
     origin: np.ndarray
+    classes: np.ndarray
     pmax: np.ndarray
     evidence: np.ndarray
     xa: Tensor
@@ -44,23 +44,45 @@ class Found:
 class Chunks:
     """Slices of the fine rotations of a block, at most `most` coarse rotations at a time; kept if one chunk is all.
 
+    Rotation number q = class x R + rotation of the grid, R = grids.grid.rotation_count; `rotations` rise, so classes follow each other.
     `mean`: the pose of an image is the mean of the posterior's peak, not its best grid point.
     """
 
-    reference: Reference
+    references: tuple[Reference, ...]
     band: Band
     grids: Grids
     rotations: np.ndarray
     most: int
     mean: bool = False
 
-    def matrices(self, low: int, high: int) -> Tensor:
-        """(8 (high - low), 3, 3)."""
-        which = torch.from_numpy(self.rotations[low:high])
-        return child_rotations(self.grids.grid, which, 1, self.grids.perturbation).reshape(-1, 3, 3)
+    @property
+    def turns(self) -> int:
+        return self.grids.grid.turns
 
-    def cut(self, matrices: Tensor) -> Tensor:
-        return projection.project(self.reference, matrices, self.band)
+    @property
+    def fan(self) -> tuple[int, int]:
+        return (self.turns, MOVES)
+
+    def of(self, rotation: np.ndarray) -> Tensor:
+        """Children (K, turns, 3, 3) of rotation numbers (K,)."""
+        return child_rotations(self.grids.grid, torch.from_numpy(rotation % self.grids.grid.rotation_count), 1, self.grids.perturbation)
+
+    def matrices(self, low: int, high: int) -> Tensor:
+        """(turns (high - low), 3, 3)."""
+        return self.of(self.rotations[low:high]).reshape(-1, 3, 3)
+
+    def by_class(self, low: int, high: int) -> Iterator[tuple[int, slice]]:
+        """The classes of a chunk and which of its fine rotations are theirs."""
+        number = self.rotations[low:high] // self.grids.grid.rotation_count
+        for k in np.unique(number):
+            first, end = np.searchsorted(number, (k, k + 1))
+            yield int(k), slice(int(first) * self.turns, int(end) * self.turns)
+
+    def cut(self, low: int, high: int) -> Tensor:
+        """(turns (high - low), P)."""
+        matrices = self.matrices(low, high)
+        parts = [projection.project(self.references[k], matrices[rows], self.band) for k, rows in self.by_class(low, high)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         for low in range(0, len(self.rotations), self.most):
@@ -68,8 +90,16 @@ class Chunks:
 
 
 @dataclass(frozen=True)
+class Giving:
+    """Where the images go: the sums of each class, changed in place; `gradient`: what is left of them after the prediction (VDAM)."""
+
+    sums: tuple[Sums, ...]
+    gradient: bool = False
+
+
+@dataclass(frozen=True)
 class Part:
-    """The pairs of one chunk: positions of the pairs and, with 32 children each, of their shifts; their lists as tensors."""
+    """The pairs of one chunk: positions of the pairs and of their shifts; their lists as tensors."""
 
     pairs: np.ndarray
     shifts: Tensor
@@ -88,19 +118,19 @@ def part_of(pairs: Pairs, low: int, high: int) -> Part:
 
 
 def fine_pass(
-    batch: Batch, survivors: Survivors, chunks: Chunks, sums: Sums, rule: Rule, unscaled: tuple[Tensor, Tensor] | None, watch: Stopwatch
+    batch: Batch, survivors: Survivors, chunks: Chunks, giving: Giving, rule: Rule, unscaled: tuple[Tensor, Tensor] | None, watch: Stopwatch
 ) -> Found:
-    """Score the children of `survivors`, normalise, and insert the weighted images into `sums` (changed in place).
+    """Score the children of `survivors`, normalise, and insert the weighted images into the sums of their classes.
 
     `unscaled` = (s_g C X, (s_g C)^2) is given with the rule Correlation.
     """
-    pairs = hypotheses.group(survivors)
-    logp = torch.empty(len(pairs.shift) * CHILDREN)
+    pairs = hypotheses.group(survivors, chunks.turns)
+    logp = torch.empty(len(pairs.shift) * chunks.turns * MOVES)
     kept: Tensor | None = None
     for low, high in chunks:
-        cut = chunks.cut(chunks.matrices(low, high))
+        cut = chunks.cut(low, high)
         kept = cut if high - low == len(chunks.rotations) else None
-        _score(logp, batch, pairs, (low, high), cut, chunks.grids.fine_phases, unscaled)
+        _score(logp, batch, pairs, (low, high), cut, chunks, unscaled)
     samples = torch.from_numpy(pairs.samples)
     match rule:
         case Gaussian(fraction):
@@ -111,22 +141,24 @@ def fine_pass(
             _, evidence, best = kernels.threshold(logp, samples, 0.0, 1)
             pmax = torch.ones(len(batch))
             weight = torch.zeros_like(logp).index_fill_(0, best, 1.0)
-    xa, aa, mass = _give(batch, pairs, weight, chunks, kept, sums, watch)
-    pose = _best(best.numpy(), pairs, chunks.grids)
+    xa, aa, mass = _give(batch, pairs, weight, chunks, kept, giving, watch)
+    pose, classes = _best(best.numpy(), pairs, chunks)
     if chunks.mean:
-        pose = _mean(pose, weight, pairs, chunks.grids)
+        pose = _mean(pose, weight, pairs, chunks)
     angles, origin = matrix_to_euler(pose.rotation).numpy(), (batch.centre.double() + pose.shift).numpy()
-    direction = pairs.rotations[pairs.number] // chunks.grids.grid.psi_count
-    direction_mass = np.bincount(direction, mass, minlength=chunks.grids.grid.direction_count)
-    return Found(angles, origin, pmax.numpy(), evidence.numpy(), xa, aa, direction_mass)
+    grid, count = chunks.grids.grid, len(chunks.references)
+    k, rotation = np.divmod(pairs.rotations[pairs.number], grid.rotation_count)
+    direction = k * grid.direction_count + rotation // grid.psi_count
+    direction_mass = np.bincount(direction, mass, minlength=count * grid.direction_count).reshape(count, -1)
+    return Found(angles, origin, classes, pmax.numpy(), evidence.numpy(), xa, aa, direction_mass)
 
 
 def _score(
-    logp: Tensor, batch: Batch, pairs: Pairs, bounds: tuple[int, int], cut: Tensor, phases: Tensor, unscaled: tuple[Tensor, Tensor] | None
+    logp: Tensor, batch: Batch, pairs: Pairs, bounds: tuple[int, int], cut: Tensor, chunks: Chunks, unscaled: tuple[Tensor, Tensor] | None
 ) -> None:
     """Fill logp for the pairs whose slices are in this chunk."""
-    part = part_of(pairs, *bounds)
-    where = (part.image, part.number, part.start, part.shift, FAN)
+    part, phases, children = part_of(pairs, *bounds), chunks.grids.fine_phases, chunks.turns * MOVES
+    where = (part.image, part.number, part.start, part.shift, chunks.fan)
     if unscaled is None:
         value = kernels.score(cut, batch.a, batch.b, phases, torch.from_numpy(pairs.log_prior)[part.shifts], *where)
     else:
@@ -135,11 +167,11 @@ def _score(
         cross = kernels.score(cut, a, torch.zeros_like(b), phases, nothing, *where)
         power = kernels.score(cut, torch.zeros_like(a), b, phases, nothing, *where)
         value = cross * (-power).clamp(min=1e-30).rsqrt()
-    logp.view(-1, CHILDREN)[part.shifts] = value.view(-1, CHILDREN)
+    logp.view(-1, children)[part.shifts] = value.view(-1, children)
 
 
 def _give(
-    batch: Batch, pairs: Pairs, weight: Tensor, chunks: Chunks, kept: Tensor | None, sums: Sums, watch: Stopwatch
+    batch: Batch, pairs: Pairs, weight: Tensor, chunks: Chunks, kept: Tensor | None, giving: Giving, watch: Stopwatch
 ) -> tuple[Tensor, Tensor, np.ndarray]:
     """Back-project with the weights; cross and model power per image and shell, and the mass of every pair."""
     shells, phases = chunks.band.shell_start, chunks.grids.fine_phases
@@ -147,16 +179,20 @@ def _give(
     mass = np.zeros(len(pairs.number))
     for low, high in chunks:
         part, matrices = part_of(pairs, low, high), chunks.matrices(low, high)
-        some = weight.view(-1, CHILDREN)[part.shifts].view(-1)
+        some = weight.view(-1, chunks.turns * MOVES)[part.shifts].view(-1)
         order = torch.argsort(part.number, stable=True)
         bounds = torch.searchsorted(part.number[order].contiguous(), torch.arange(high - low + 1, dtype=torch.int32))
-        cut = chunks.cut(matrices) if kept is None else kept
+        cut = chunks.cut(low, high) if kept is None else kept
         given = kernels.give(
-            cut, (batch.a, batch.b, batch.x, batch.weight), phases, (part.image, part.start, part.shift, some, order), bounds, shells, FAN
+            cut, (batch.a, batch.b, batch.x, batch.weight), phases, (part.image, part.start, part.shift, some, order), bounds, shells, chunks.fan
         )
         with watch("insert"):
-            used = given.mass > 0
-            reconstruct.accumulate(sums, given.data[used], given.power[used], matrices[used], chunks.band)
+            for k, rows in chunks.by_class(low, high):
+                used = given.mass[rows] > 0
+                data, power = given.data[rows][used], given.power[rows][used]
+                if giving.gradient:
+                    data = data - power * cut[rows][used]
+                reconstruct.accumulate(giving.sums[k], data, power, matrices[rows][used], chunks.band)
         xa.index_add_(0, part.image.long(), given.xa)
         aa.index_add_(0, part.image.long(), given.aa)
         mass[part.pairs] = given.pair_mass
@@ -171,20 +207,21 @@ class Pose:
     shift: Tensor
 
 
-def _best(best: np.ndarray, pairs: Pairs, grids: Grids) -> Pose:
-    """The hypotheses at positions `best` (N,)."""
+def _best(best: np.ndarray, pairs: Pairs, chunks: Chunks) -> tuple[Pose, np.ndarray]:
+    """The hypotheses at positions `best` (N,) and their classes (N,)."""
     fine = hypotheses.children(pairs, best)
-    parent, child = np.divmod(fine.slice, TURNS)
-    matrices = child_rotations(grids.grid, torch.from_numpy(pairs.rotations[parent]), 1, grids.perturbation)
+    parent, child = np.divmod(fine.slice, chunks.turns)
+    matrices = chunks.of(pairs.rotations[parent])
     matrices = matrices[torch.arange(len(best)), torch.from_numpy(child.astype(np.int64))]
-    return Pose(matrices, grids.fine_shifts[torch.from_numpy(fine.shift.astype(np.int64))])
+    shift = chunks.grids.fine_shifts[torch.from_numpy(fine.shift.astype(np.int64))]
+    return Pose(matrices, shift), pairs.rotations[parent] // chunks.grids.grid.rotation_count
 
 
 PEAK = 3.0
 """Fine steps around the best hypothesis that belong to its peak."""
 
 
-def _mean(best: Pose, weight: Tensor, pairs: Pairs, grids: Grids) -> Pose:
+def _mean(best: Pose, weight: Tensor, pairs: Pairs, chunks: Chunks) -> Pose:
     """Posterior mean over the peak around the best hypothesis: the rotation nearest to sum w R (by SVD), and sum w t / sum w.
 
     The mean has a smaller expected error than the best grid point, by what the grid's step and the noise add to it.
@@ -192,7 +229,7 @@ def _mean(best: Pose, weight: Tensor, pairs: Pairs, grids: Grids) -> Pose:
     index = torch.nonzero(weight)[:, 0]
     fine = hypotheses.children(pairs, index.numpy())
     image = torch.from_numpy(fine.image.astype(np.int64))
-    matrices = child_rotations(grids.grid, torch.from_numpy(pairs.rotations), 1, grids.perturbation).reshape(-1, 3, 3)
+    grids, matrices = chunks.grids, chunks.of(pairs.rotations).reshape(-1, 3, 3)
     rotation, shift = matrices[torch.from_numpy(fine.slice.astype(np.int64))], grids.fine_shifts[torch.from_numpy(fine.shift.astype(np.int64))]
     reach = PEAK * max(grids.grid.step / 2, 1e-9)
     near = angular_distance(rotation, best.rotation[image]) <= reach

@@ -6,11 +6,8 @@ import numpy as np
 
 from verglas.methods.refine.ragged import starts
 
-TURNS = 8
-"""Fine rotations of one coarse rotation."""
 MOVES = 4
 """Fine shifts of one coarse shift."""
-CHILDREN = TURNS * MOVES
 
 
 @dataclass(frozen=True)
@@ -46,9 +43,11 @@ def join(parts: list[Survivors]) -> Survivors:
 class Pairs:
     """Survivors grouped by image and rotation: pair i is (image[i], rotations[number[i]]) with shift[start[i]:start[i+1]] (K+1).
 
-    Its children are ordered fine rotation, coarse shift, fine shift (see `kernels.reference.score`), 32 for each shift listed.
-    `samples` (N+1,) says where each image's children begin, `rows` (N+1,) where its pairs do.
+    Its children are ordered fine rotation, coarse shift, fine shift (see `kernels.reference.score`), turns x 4 for each shift listed,
+    `turns` fine rotations of one coarse one. `samples` (N+1,) says where each image's children begin, `rows` (N+1,) where its pairs do.
     """
+
+    turns: int
 
     image: np.ndarray
     number: np.ndarray
@@ -60,7 +59,7 @@ class Pairs:
     rotations: np.ndarray
 
 
-def group(survivors: Survivors) -> Pairs:
+def group(survivors: Survivors, turns: int) -> Pairs:
     """Survivors -> Pairs."""
     s = survivors
     new = np.ones(len(s.image), bool)
@@ -70,12 +69,13 @@ def group(survivors: Survivors) -> Pairs:
     start = np.append(first, len(s.image)).astype(np.int64)
     image = s.image[first].astype(np.int32)
     rows = np.searchsorted(image, np.arange(len(s.count) + 1)).astype(np.int64)
-    return Pairs(image, number.astype(np.int32), start, s.shift.astype(np.int32), s.log_prior, starts(s.count) * CHILDREN, rows, rotations)
+    samples = starts(s.count) * (turns * MOVES)
+    return Pairs(turns, image, number.astype(np.int32), start, s.shift.astype(np.int32), s.log_prior, samples, rows, rotations)
 
 
 @dataclass(frozen=True)
 class Children:
-    """Fine hypotheses by columns (M,): image, slice (= number of the coarse rotation x 8 + child), fine shift."""
+    """Fine hypotheses by columns (M,): image, slice (= number of the coarse rotation x turns + child), fine shift."""
 
     image: np.ndarray
     slice: np.ndarray
@@ -84,10 +84,11 @@ class Children:
 
 def children(pairs: Pairs, index: np.ndarray) -> Children:
     """The fine hypotheses at positions `index` (M,) of the order described in `Pairs`."""
-    pair = np.searchsorted(pairs.start * CHILDREN, index, side="right") - 1
+    each = pairs.turns * MOVES
+    pair = np.searchsorted(pairs.start * each, index, side="right") - 1
     begin = pairs.start[pair]
     listed = (pairs.start[pair + 1] - begin) * MOVES
-    turn, rest = np.divmod(index - begin * CHILDREN, listed)
+    turn, rest = np.divmod(index - begin * each, listed)
     place, move = np.divmod(rest, MOVES)
     shift = pairs.shift[begin + place] * MOVES + move
-    return Children(pairs.image[pair], pairs.number[pair] * TURNS + turn, shift)
+    return Children(pairs.image[pair], pairs.number[pair] * pairs.turns + turn, shift)

@@ -11,7 +11,7 @@ from verglas.core.rotations import euler_to_matrix, mean_axis_distance
 from verglas.core.sampling import next_perturbation, orientation_grid
 from verglas.core.symmetry import operators
 from verglas.methods.refine import accuracy, converge, maximise
-from verglas.methods.refine.expect import Setting, expect
+from verglas.methods.refine.expect import Setting, Task, belief_of, expect
 from verglas.methods.refine.images import contrast, geometry
 from verglas.methods.refine.plan import Plan
 from verglas.methods.refine.search import Correlation, Gaussian
@@ -97,18 +97,20 @@ def step(state: State, source: Source, plan: Plan) -> Step:
     if iteration > 1 and not last:
         schedule, sampling = converge.refine_sampling(schedule, sampling, plan, state.pixel_size)
     rule = Correlation() if first_correlation else Gaussian(plan.adaptive_fraction)
-    setting = Setting(plan, sampling, size // 2, rule)
+    grid = orientation_grid(sampling.order, plan.symmetry)
+    setting = Setting(plan, sampling, grid, size // 2, state.box, state.pixel_size, rule)
     tallies, poses, volume = [], state.alignment, 4.0 * (plan.padding * size) ** 3
     for half in (0, 1):
         release_memory(volume)
-        tally, new = expect(state, half, source, setting, watch)
+        task = Task(np.flatnonzero(source.particles.half == half + 1), state.alignment, state.home)
+        tally, new = expect(belief_of(state.models[half]), task, source, setting, watch)
         tallies.append(tally)
         poses = _merge(poses, new, source.particles.half == half + 1)
     release_memory(volume)
     with watch("solve"):
         after = _maximise(replace(state, sampling=sampling, schedule=schedule, alignment=poses), tallies, source, plan, random)
         after = _close(after, state, source, plan, iteration)
-    coarse = converge.coarse_size(sampling.order, plan.diameter, state.box * state.pixel_size, size)
+    coarse = converge.coarse_size(grid.step, plan.diameter, setting.extent, size)
     return Step(after, dict(watch.seconds), coarse, len(source.particles))
 
 
@@ -139,7 +141,7 @@ def _maximise(state: State, tallies: list[Tally], source: Source, plan: Plan, ra
     """Joining, FSC, new maps and model parameters. `state` carries this iteration's sampling, schedule and poses."""
     extent, last = state.box * state.pixel_size, state.schedule.converged
     join_shell = int(np.ceil(extent / max(plan.join, state.resolution))) if plan.join > 0 else 0
-    halves = (tallies[0].sums, tallies[1].sums)
+    halves = (tallies[0].sums[0], tallies[1].sums[0])
     for sums in halves:
         reconstruct.complete(sums, operators(plan.symmetry))
     unfiltered = (reconstruct.solve(halves[0]).numpy(), reconstruct.solve(halves[1]).numpy()) if last else None

@@ -85,7 +85,7 @@ def update_model(model: Model, tally: Tally, plan: Plan, members: np.ndarray, ke
     """Everything of a model but its map and spectra. `keep_noise`: a correlation iteration leaves sigma2 and the scales alone."""
     n = max(tally.particles, 1)
     shared = {
-        "direction_prior": tally.direction / max(tally.direction.sum(), 1e-30),
+        "direction_prior": tally.direction[0] / max(tally.direction.sum(), 1e-30),
         "average_pmax": tally.pmax / n, "log_likelihood": tally.log_likelihood,
         "sigma2_offset": max(tally.offset2 / (2 * n), MIN_OFFSET_VARIANCE),
     }

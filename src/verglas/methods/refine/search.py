@@ -11,7 +11,7 @@ from verglas import kernels
 from verglas.core import projection
 from verglas.core.band import Band
 from verglas.core.projection import Reference
-from verglas.core.sampling import Grid, rotations
+from verglas.core.sampling import AnyGrid, rotations
 from verglas.methods.refine import hypotheses
 from verglas.methods.refine.hypotheses import Pairs, Survivors
 from verglas.methods.refine.ragged import owner, positions, starts
@@ -59,7 +59,7 @@ class Grids:
     on which hypotheses are compared in the coarse pass, each time fewer of them.
     """
 
-    grid: Grid
+    grid: AnyGrid
     perturbation: float
     shifts: Tensor
     fine_shifts: Tensor
@@ -80,15 +80,16 @@ def survivors_of(rule: Rule | Near, logp: Tensor, start: Tensor) -> tuple[Tensor
             return torch.arange(len(start)), kernels.highest(logp, start)[1]
 
 
-def global_slices(reference: Reference, grids: Grids, band: Band) -> Tensor:
-    """Slices (R, Pc) of the whole coarse grid: cut once, shared by all images."""
-    return projection.project(reference, rotations(grids.grid, None, grids.perturbation), band, grids.looks[-1])
+def global_slices(references: tuple[Reference, ...], grids: Grids, band: Band) -> Tensor:
+    """Slices (K R, Pc) of the whole coarse grid and all classes: cut once, shared by all images."""
+    matrices = rotations(grids.grid, None, grids.perturbation)
+    return torch.cat([projection.project(reference, matrices, band, grids.looks[-1]) for reference in references])
 
 
 def search_everywhere(a: Tensor, b: Tensor, slices: Tensor, grids: Grids, priors: tuple[Tensor, Tensor], rule: Rule) -> Survivors:
     """log p(n, t, r) = Re(a h_t)* S_r - b |S_r|^2 / 2 + log priors as two matrix products; what the rule keeps.
 
-    a, b (N, P) on the full band; slices (R, Pc); priors = (log prior of directions (D,), log prior of shifts (N, T)).
+    a, b (N, P) on the full band; slices (K R, Pc); priors = (log prior of classes and directions (K D,), log prior of shifts (N, T)).
     A large band is searched within a part of its radius first, and what comes near the best there is scored further out.
     """
     first, *more = grids.looks
@@ -103,7 +104,7 @@ def search_everywhere(a: Tensor, b: Tensor, slices: Tensor, grids: Grids, priors
 def narrow(few: Survivors, a: Tensor, b: Tensor, cut: Cutter, grids: Grids, rule: Rule, looks: list[int]) -> Survivors:
     """A short list scored on more and more pixels; those near the best stay, at the last look those that the rule keeps."""
     for pixels in looks:
-        pairs = hypotheses.group(few)
+        pairs = hypotheses.group(few, grids.grid.turns)
         few = rescore(few, pairs, a, b, cut(pairs.rotations, pixels), grids, rule if pixels == looks[-1] else Near(MARGIN))
     return few
 
@@ -155,6 +156,18 @@ class Candidates:
     def take(self, images: np.ndarray) -> "Candidates":
         at, start = positions(self.start, images)
         return Candidates(start, self.rotation[at], self.log_prior[at])
+
+    def in_classes(self, log_prior: np.ndarray, count: int) -> "Candidates":
+        """The same list in each of K classes, numbered class x count + rotation, for every image; log_prior (K,) of the classes."""
+        classes = len(log_prior)
+        if classes == 1:
+            return self
+        length = np.diff(self.start)
+        image = np.repeat(np.arange(len(length)), classes)  # blocks: image by image, class by class
+        k = np.tile(np.arange(classes), len(length))
+        at, start = positions(self.start, image)
+        each = np.repeat(k, length[image])
+        return Candidates(start[::classes], self.rotation[at] + each * count, self.log_prior[at] + log_prior[each])
 
     def with_shifts(self, shift_prior: np.ndarray) -> Survivors:
         """Every rotation with every shift; shift_prior (N, T)."""

@@ -18,10 +18,11 @@ SCALE_SSNR = 3.0
 class Tally:
     """Running sums: noise (G, S) residual power, images (G,), pixels (G, S) per image, xa and aa (Q,) for the scales, and totals.
 
-    residual (N,) is each particle's total residual power, for its norm; rows of other halves stay 0.
+    residual (N,) is each particle's total residual power, for its norm, classes (N,) its best class; other rows stay 0.
+    sums: one for each class; direction (K, D).
     """
 
-    sums: Sums
+    sums: tuple[Sums, ...]
     noise: np.ndarray
     images: np.ndarray
     pixels: np.ndarray
@@ -29,24 +30,25 @@ class Tally:
     aa: np.ndarray
     direction: np.ndarray
     residual: np.ndarray
+    classes: np.ndarray
     offset2: float = 0.0
     pmax: float = 0.0
     log_likelihood: float = 0.0
     particles: int = 0
 
 
-def empty_tally(sums: Sums, particles: Particles, directions: int) -> Tally:
-    shells, groups = sums.box // 2 + 1, len(particles.optics)
+def empty_tally(sums: tuple[Sums, ...], particles: Particles, directions: int) -> Tally:
+    shells, groups, n = sums[0].box // 2 + 1, len(particles.optics), len(particles)
     return Tally(
         sums, np.zeros((groups, shells)), np.zeros(groups), np.zeros((groups, shells)), np.zeros(len(particles.group_names)),
-        np.zeros(len(particles.group_names)), np.zeros(directions), np.zeros(len(particles)),
+        np.zeros(len(particles.group_names)), np.zeros((len(sums), directions)), np.zeros(n), np.zeros(n, np.int64),
     )
 
 
 def add(
     tally: Tally, batch: Batch, found: Found, particles: Particles, model: tuple[np.ndarray, np.ndarray, np.ndarray], bands: tuple[Band, Band]
 ) -> np.ndarray:
-    """Add a block. model = (sigma2 of the optics group (S,), scale (Q,), ssnr (S,)); bands = (of this iteration, to Nyquist).
+    """Add a block. model = (sigma2 of the optics group (S,), scale (Q,), ssnr (K, S)); bands = (of this iteration, to Nyquist).
 
     Residual per shell: |X|^2 - 2 sigma2 XA + sigma2 AA within the band (RELION's wsum_sigma2_noise), |X|^2 beyond.
     Returns the log-likelihood of each image: log evidence - sum |X|^2 / 2 sigma2 within the band - sum log 2 pi sigma2.
@@ -65,11 +67,12 @@ def add(
     tally.images[group] += len(batch)
     tally.pixels[group] = np.diff(full.shell_start.numpy())
     tally.residual[batch.rows] = residual[:, 1:].sum(1)
-    strong = ssnr[:inside] > SCALE_SSNR
-    strong[0] = False
+    tally.classes[batch.rows] = found.classes
+    strong = ssnr[found.classes, :inside] > SCALE_SSNR
+    strong[:, 0] = False
     factor = scale[particles.group[batch.rows]]
-    np.add.at(tally.xa, particles.group[batch.rows], xa[:, strong].sum(1) / factor)
-    np.add.at(tally.aa, particles.group[batch.rows], aa[:, strong].sum(1) / factor**2)
+    np.add.at(tally.xa, particles.group[batch.rows], (xa * strong).sum(1) / factor)
+    np.add.at(tally.aa, particles.group[batch.rows], (aa * strong).sum(1) / factor**2)
     tally.direction += found.direction
     tally.offset2 += float((found.origin**2).sum())
     tally.pmax += float(found.pmax.sum())
