@@ -26,6 +26,9 @@ ENTRIES: dict[str, Entry] = {
     "postprocess": Entry(
         "verglas.jobs.postprocess", "JOB", "Resolution (FSC) and a sharpened map from two half maps."
     ),
+    "select": Entry(
+        "verglas.jobs.select", "JOB", "Particles by class, score, column or half; joined, split, without duplicates."
+    ),
     "simulate particles": Entry(
         "verglas.jobs.simulate_particles", "JOB", "Images with known poses from a map, a model or the built-in phantom."
     ),
