@@ -31,14 +31,16 @@ ANGLES = torch.deg2rad(_ladder([(0.2, 0.05), (1, 0.1), (2, 0.2), (5, 0.5), (10, 
 OFFSETS_PX = _ladder([(1, 0.1), (2, 0.2), (5, 0.5), (10, 1)])
 
 
-def expected_errors(reference: Reference, angles: Tensor, power: Tensor, geo: Geometry, generator: torch.Generator) -> tuple[float, float]:
+def expected_errors(
+    reference: Reference, angles: Tensor, power: Tensor, geo: Geometry, generator: torch.Generator, flat: bool = False
+) -> tuple[float, float]:
     """Mean over particles of the smallest tellable change in one random Euler angle (rad) and of one random coordinate (Å).
 
     A change is tellable when sum (s_g C)^2 |P(A) - P(A')|^2 / 2 sigma2 > 4.605 over the half plane. angles (N, 3) rad are the
-    current poses, power (N, P) = (s_g C)^2 / sigma2.
+    current poses, power (N, P) = (s_g C)^2 / sigma2. `flat`: only psi is changed.
     """
     n, pixels = len(angles), len(geo.band)
-    which = torch.randint(0, 3, (n,), generator=generator)
+    which = torch.randint(2 if flat else 0, 3, (n,), generator=generator)
     turned = angles[:, None].repeat(1, len(ANGLES), 1)
     turned[torch.arange(n), :, which] += ANGLES
     axis = torch.nn.functional.one_hot(torch.randint(0, 2, (n,), generator=generator), 2).double()

@@ -37,6 +37,12 @@ def resolution_shell(ssnr: np.ndarray) -> int:
     return max(shell, MIN_PRIOR_SHELL)
 
 
+def resolution_shell_of(ssnr: np.ndarray) -> int:
+    """The same for one of several classes, without the search for a later shell."""
+    half = len(ssnr) - 1
+    return max(min(fall(ssnr[:half], 1.0), half) - 1, MIN_PRIOR_SHELL)
+
+
 def image_size(schedule: Schedule, box: int, pmax: float) -> int:
     """Diameter in px of the band of the next iteration: room to grow beyond the current resolution, at most the box."""
     if pmax > 0.1 and schedule.high_fsc_at_limit:

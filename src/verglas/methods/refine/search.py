@@ -19,9 +19,10 @@ from verglas.methods.refine.ragged import owner, positions, starts
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Hypotheses are weighed by their likelihood; those within `fraction` of the total probability survive."""
+    """Hypotheses are weighed by their likelihood; those within `fraction` of the total probability survive, at most `most`."""
 
     fraction: float
+    most: int = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ class Grids:
 def survivors_of(rule: Rule | Near, logp: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
     """Start (N+1,) and positions (K,) in logp of the hypotheses that the rule keeps."""
     match rule:
-        case Gaussian(fraction):
-            least, _, _ = kernels.threshold(logp, start, fraction)
+        case Gaussian(fraction, most):
+            least, _, _ = kernels.threshold(logp, start, fraction, most)
             return kernels.compact(logp, start, least)
         case Near(margin):
             return kernels.compact(logp, start, kernels.highest(logp, start)[0].double() - margin)

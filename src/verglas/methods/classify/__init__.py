@@ -1,0 +1,1 @@
+"""Classification and ab-initio models: many references at once, by expectation-maximisation or by VDAM."""

@@ -1,0 +1,127 @@
+"""The particle images as a classification with fixed poses sees them: transforms and contrast on one band, computed once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from verglas.core.ctf import CtfOptions
+from verglas.core.rotations import euler_to_matrix
+from verglas.core.shifts import phases
+from verglas.methods.refine.images import Geometry, Mtf, contrast, geometry, whole_pixels
+from verglas.methods.refine.spectra import Reader, SpectraSource
+from verglas.runtime.blocks import Budget, most, split
+from verglas.runtime.stopwatch import Stopwatch
+from verglas.types import Particles
+
+MARGIN = 2
+"""Shells of the model's grid beyond the finest that is compared."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The model's grid: `box` voxels of `pixel` Å cover the field of view of the first optics group; shells 0 .. `shells` are compared."""
+
+    box: int
+    pixel: float
+    shells: int
+
+
+def make_grid(box: int, pixel: float, resolution: float) -> Grid:
+    """The smallest box that is quick to transform and holds all shells up to `resolution` Å."""
+    shells = int(min(max(round(box * pixel / resolution), 1), box // 2))
+    least = 2 * (shells + MARGIN)
+    if least >= box:
+        return Grid(box, pixel, shells)
+    small = min(n for n in range(least + least % 2, box + 1, 2) if n == box or _quick(n))
+    return Grid(small, box * pixel / small, shells)
+
+
+def _quick(n: int) -> bool:
+    """No prime factor above 5."""
+    for prime in (2, 3, 5):
+        while n % prime == 0:
+            n //= prime
+    return n == 1
+
+
+@dataclass(frozen=True)
+class Block:
+    """n images of one optics group: x (n, P) transforms moved to the origin, c (n, P) contrast (CTF and gain) of scale 1.
+
+    For CTF-premultiplied images x and c are those of images multiplied once: X / C and C, so that x = s c S + noise always holds.
+    """
+
+    rows: np.ndarray
+    x: Tensor
+    c: Tensor
+    rotations: Tensor
+    group: int
+
+
+class Images:
+    """Blocks of images by row. `shells` of a block's pixels may be cut short for work at low resolution."""
+
+    def __init__(
+        self, particles: Particles, reader: Reader, grid: Grid, diameter: float, budget: Budget, options: CtfOptions | None = None,
+        mtf: tuple[Mtf | None, ...] = (),
+    ) -> None:
+        ones = np.ones(len(particles))
+        self.particles = replace(particles, defocus=replace(particles.defocus, scale=ones))
+        self.grid, self.budget, self.options = grid, budget, options or CtfOptions()
+        self.geometry = tuple(geometry(group, grid.box, grid.pixel, grid.shells) for group in particles.optics)
+        self._sources = tuple(
+            SpectraSource(reader, np.empty(0, np.int64), geo, diameter, 0, mtf[g] if mtf else None) for g, geo in enumerate(self.geometry)
+        )
+        self.rotations = euler_to_matrix(torch.from_numpy(particles.poses.angles))
+        pixels = max(len(geo.band) for geo in self.geometry)
+        self.cached = 12 * pixels * len(particles) <= budget.cache
+        self._x = torch.empty(len(particles), pixels, dtype=torch.complex64) if self.cached else None
+        self._c = torch.empty(len(particles), pixels) if self.cached else None
+        self._have = np.zeros(len(particles), dtype=bool)
+
+    def __len__(self) -> int:
+        return len(self.particles)
+
+    def pixels(self, group: int, shells: int) -> int:
+        """Number of pixels of the band of shells 0 .. `shells`."""
+        return self.geometry[group].band.upto(shells)
+
+    def blocks(self, rows: np.ndarray, shells: int, copies: int) -> Iterator[Block]:
+        """`rows` (n,), group by group; `copies`: arrays of (n, P) complex numbers that the work on a block needs at once."""
+        for g, geo in enumerate(self.geometry):
+            mine = rows[self.particles.optics_index[rows] == g]
+            count = geo.band.upto(shells)
+            for some in split(mine, most(self.budget.work, 8 * count * (copies + 3))):
+                yield self._block(some, g, count)
+
+    def _block(self, rows: np.ndarray, group: int, count: int) -> Block:
+        turned = self.rotations[torch.from_numpy(rows)]
+        if self._x is None or self._c is None:
+            x, c = self._make(rows, group, count)
+            return Block(rows, x, c, turned, group)
+        new = rows[~self._have[rows]]
+        if len(new):
+            band = len(self.geometry[group].band)
+            at = torch.from_numpy(new)
+            self._x[at, :band], self._c[at, :band] = self._make(new, group, band)
+            self._have[new] = True
+        at = torch.from_numpy(rows)
+        return Block(rows, self._x[:, :count][at], self._c[:, :count][at], turned, group)
+
+    def _make(self, rows: np.ndarray, group: int, count: int) -> tuple[Tensor, Tensor]:
+        """Masked transforms moved by the origins, and the contrast, on the first `count` pixels."""
+        geo, watch = self.geometry[group], Stopwatch()
+        some = self.particles.take(rows)
+        shift = whole_pixels(some.poses.origin, geo.pixel)
+        x = self._sources[group].get(rows, shift, watch, count).masked
+        rest = torch.from_numpy(some.poses.origin / geo.pixel - shift)
+        x = x * phases(rest, geo.band.k[:count, 0], geo.band.k[:count, 1], geo.band.box)
+        x = x * torch.from_numpy(some.norm_factor if hasattr(some, "norm_factor") else np.ones(len(rows))).to(torch.float32)[:, None]
+        return x, self._contrast(some, geo, count)
+
+    def _contrast(self, some: Particles, geo: Geometry, count: int) -> Tensor:
+        scale = np.ones(len(some.group_names))
+        return contrast(geo, some, scale, self.options)[:, :count]
