@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from verglas.report.surface import around_density, contour_level, enlarged, surface, surfaces
+from verglas.report.surface import central, contour_level, enlarged, reach, surface, surfaces
 
 
 def ball(box: int, radius: float, centre: tuple[float, float, float] | None = None) -> np.ndarray:
@@ -47,7 +47,7 @@ def test_enlarging_keeps_the_values_on_the_old_grid() -> None:
 
 def test_only_the_density_is_shown_and_noise_or_nothing_does_no_harm() -> None:
     data = ball(64, 6.0)
-    assert len(around_density(data, 0.5)) < 24
+    assert len(central(data, reach(data, 0.5))) < 24
     width, pictures = surfaces(data)
     assert width < 24 and all(picture.shape == pictures[0].shape for picture in pictures)
     for odd in (np.zeros((16, 16, 16), np.float32), np.random.default_rng(0).normal(size=(16, 16, 16)).astype(np.float32)):

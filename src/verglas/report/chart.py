@@ -54,8 +54,21 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Area:
+    """The space between two curves; `title` is shown under the pointer."""
+
+    x: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    colour: str = SERIES[0]
+    opacity: float = 1.0
+    label: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True)
 class Bars:
-    """Rectangles from (left, low) to (right, high), one per element."""
+    """Rectangles from (left, low) to (right, high), one per element; `titles` under the pointer, else their heights."""
 
     left: np.ndarray
     right: np.ndarray
@@ -63,6 +76,8 @@ class Bars:
     high: np.ndarray
     colour: str = SERIES[0]
     label: str = ""
+    titles: tuple[str, ...] = ()
+    opacity: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -85,7 +100,7 @@ class Upright:
     dash: str = ""
 
 
-Mark = Line | Bars | Level | Upright
+Mark = Line | Area | Bars | Level | Upright
 
 
 @dataclass(frozen=True)
@@ -137,6 +152,13 @@ def stroke(points: str, colour: str, width: float = 1.0, dash: str = "", opacity
     return f'<path d="{points}" fill="none" stroke="{colour}" stroke-width="{width:g}" stroke-linejoin="round"{extra}/>'
 
 
+def filled(points: str, colour: str, opacity: float = 1.0, title: str = "", edge: str = "") -> str:
+    """A closed path; `title` is shown under the pointer."""
+    extra = (f' fill-opacity="{opacity:.2f}"' if opacity < 1 else "") + (f' stroke="{edge}" stroke-width="0.6"' if edge else "")
+    inside = f"<title>{escape(title)}</title>" if title else ""
+    return f'<path d="{points}" fill="{colour}"{extra}>{inside}</path>'
+
+
 def path(x: np.ndarray, y: np.ndarray) -> str:
     """SVG path data through points in SVG units."""
     return "M" + "L".join(f"{a:g} {b:g}" for a, b in zip(x, y))
@@ -147,6 +169,8 @@ def draw(mark: Mark, frame: Frame) -> str:
     match mark:
         case Line():
             return _line(mark, frame)
+        case Area():
+            return _area(mark, frame)
         case Bars():
             return _bars(mark, frame)
         case Level():
@@ -174,15 +198,25 @@ def _line(mark: Line, frame: Frame) -> str:
     return stroke(path(x, y), mark.colour, mark.width, mark.dash, mark.opacity) + "".join(dots)
 
 
+def _area(mark: Area, frame: Frame) -> str:
+    if not mark.x.size:
+        return ""
+    x, low, high = frame.across(mark.x), frame.up(mark.low), frame.up(mark.high)
+    outline = path(np.concatenate([x, x[::-1]]), np.concatenate([high, low[::-1]])) + "z"
+    return filled(outline, mark.colour, mark.opacity, mark.title, edge=CARD if mark.opacity == 1 else "")
+
+
 def _bars(mark: Bars, frame: Frame) -> str:
     left, right, low, high = frame.across(mark.left), frame.across(mark.right), frame.up(mark.low), frame.up(mark.high)
     gap = np.minimum(0.5, 0.2 * (right - left))
+    titles = mark.titles or [f"{value:.4g}" for value in mark.high - mark.low]
     rects = [
-        f'<path d="M{a:g} {b:g}V{t:g}H{c:g}V{b:g}z"><title>{value:.4g}</title></path>'
-        for a, c, b, t, value in zip(left + gap, right - gap, low, high, mark.high - mark.low)
+        f'<path d="M{a:g} {b:g}V{t:g}H{c:g}V{b:g}z"><title>{escape(title)}</title></path>'
+        for a, c, b, t, title in zip(left + gap, right - gap, low, high, titles)
         if b > t
     ]
-    return f'<g fill="{mark.colour}">{"".join(rects)}</g>'
+    clear = f' fill-opacity="{mark.opacity:.2f}"' if mark.opacity < 1 else ""
+    return f'<g fill="{mark.colour}"{clear}>{"".join(rects)}</g>'
 
 
 def _upright(mark: Upright, frame: Frame) -> str:
@@ -221,8 +255,9 @@ def _legend(marks: Sequence[Mark]) -> str:
 
 def _sample(mark: Mark, x: float) -> str:
     match mark:
-        case Bars():
-            return f'<path d="M{x + 5:g} 6h12v12h-12z" fill="{mark.colour}"/>'
+        case Bars() | Area():
+            clear = f' fill-opacity="{mark.opacity:.2f}"' if mark.opacity < 1 else ""
+            return f'<path d="M{x + 5:g} 6h12v12h-12z" fill="{mark.colour}"{clear}/>'
         case Line():
             return stroke(f"M{x:g} 12h18", mark.colour, max(1.5, mark.width), mark.dash, max(0.4, mark.opacity))
         case Level():

@@ -42,7 +42,11 @@ class Record:
 
 @dataclass(frozen=True)
 class Iteration:
-    """Numbers of one iteration; NaN where the folder does not say. `fsc` (S,): shell k is at k / (box * pixel)."""
+    """Numbers of one iteration; NaN or empty where the folder does not say. `fsc` (S,): shell k is at k / (box * pixel).
+
+    change_classes: share of the particles that switched; class_sizes (K,) shares; class_resolution (K,) Å; class_flow (K, K) particles from
+    the class of the row to that of the column. subset: particles used; step_size, tau: of a gradient descent; ess, kl: of fixed poses.
+    """
 
     number: int
     resolution: float = NAN
@@ -58,9 +62,19 @@ class Iteration:
     significant: float = NAN
     change_angles_deg: float = NAN
     change_offsets: float = NAN
+    change_classes: float = NAN
+    subset: float = NAN
+    step_size: float = NAN
+    tau: float = NAN
+    ess: float = NAN
+    kl: float = NAN
+    rms_density_change: float = NAN
     particles: float = NAN
     seconds: tuple[tuple[str, float], ...] = ()
     fsc: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    class_sizes: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    class_resolution: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    class_flow: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
 
     @property
     def total_seconds(self) -> float:
@@ -110,6 +124,7 @@ class ParticleColumns:
     micrographs: int
     optics: tuple[str, ...]
     source: str
+    class_number: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
 
     def __len__(self) -> int:
         return len(self.angles)
@@ -153,12 +168,83 @@ class PostProcess:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How evenly the views fill Fourier space; see `coverage.fourier_coverage`."""
+    """How evenly the views fill Fourier space; see `directions.fourier_coverage`."""
 
     evenness: float
     lowest: float
     empty: float
     symmetry: str
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class of the newest model; share 0..1 of all particles; `members` (n,): its rows of the particle table.
+
+    average (B, B): what a class is in 2D; views: in 3D; both absent when there is no such file, or too many classes to show.
+    """
+
+    number: int
+    share: float
+    resolution: float
+    accuracy_rot_deg: float
+    accuracy_trans: float
+    completeness: float
+    members: np.ndarray
+    coverage: Coverage | None = None
+    average: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    views: MapViews | None = None
+
+
+@dataclass(frozen=True)
+class Flow:
+    """counts (K, K): particles that were in the class of the row at iteration `before` and in that of the column at `after`."""
+
+    before: int
+    after: int
+    counts: np.ndarray
+
+    @property
+    def moved(self) -> float:
+        """Share of the particles that switched."""
+        return 1.0 - float(np.trace(self.counts)) / max(float(self.counts.sum()), 1e-30)
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """How far independent starts agree: fsc (R, R) of each with each, or (pairs, S) curves; resolution (R,) or (S,) Å."""
+
+    fsc: np.ndarray
+    resolution: np.ndarray
+
+    @property
+    def each_with_each(self) -> bool:
+        """fsc is a matrix over seeds (symmetric, ones on its diagonal), not curves over shells."""
+        rows, columns = self.fsc.shape
+        return rows == columns and np.allclose(np.diag(self.fsc), 1.0, atol=0.02) and np.allclose(self.fsc, self.fsc.T, atol=0.02)
+
+
+@dataclass(frozen=True)
+class Classes:
+    """A classification: rows by class number. initial: a starting model is made; stages: its map at the first, a middle and the last iteration.
+
+    scales: edges (n + 1,) and counts (n,) of a histogram of the scales of single particles, both empty when there is none.
+    """
+
+    dimensions: int
+    initial: bool
+    iteration: int
+    pixel_size: float
+    rows: tuple[ClassRow, ...]
+    counted: bool
+    flows: tuple[Flow, ...] = ()
+    stages: tuple[MapViews, ...] = ()
+    seeds: Seeds | None = None
+    scales: tuple[np.ndarray, np.ndarray] = field(default_factory=lambda: (np.zeros(0), np.zeros(0)))
+
+    @property
+    def by_size(self) -> tuple[ClassRow, ...]:
+        """The rows, largest first."""
+        return tuple(sorted(self.rows, key=lambda row: -np.nan_to_num(row.share)))
 
 
 @dataclass(frozen=True)
@@ -179,6 +265,7 @@ class ReportData:
     join_resolution: float
     converged: bool | None
     missing: tuple[str, ...]
+    classes: Classes | None = None
 
     @property
     def resolution(self) -> float:

@@ -1,18 +1,17 @@
 """A job folder, verglas's or RELION's, as ReportData; what cannot be read becomes a sentence, not a crash."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
-from verglas.errors import InputError, VerglasError
-from verglas.report.data import NAN, Iteration, Model, ParticleColumns, Record, ReportData, State
+from verglas.errors import InputError
+from verglas.report.data import NAN, Classes, Coverage, Iteration, Model, ParticleColumns, Record, ReportData, State
 from verglas.report.directions import fourier_coverage
 from verglas.report.load_arrays import map_files, read_particle_columns, read_views
+from verglas.report.load_classes import find_classes, load_classes
 from verglas.report.load_record import iterations_of_events, job_state, make_record, read_events, read_job
 from verglas.report.load_tables import (
     Values,
@@ -25,28 +24,7 @@ from verglas.report.load_tables import (
     read_postprocess,
     read_settings,
 )
-
-T = TypeVar("T")
-
-
-@dataclass
-class Missing:
-    """Collects what a folder lacks while it is being read."""
-
-    sentences: list[str] = field(default_factory=list)
-
-    def attempt(self, what: str, read: Callable[[], T]) -> T | None:
-        """read(), or None and a sentence when the file is broken, incomplete or just being replaced."""
-        try:
-            return read()
-        except (VerglasError, OSError, ValueError, KeyError) as error:
-            self.sentences.append(
-                f"{what} could not be read: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
-            )
-            return None
-
-    def say(self, sentence: str) -> None:
-        self.sentences.append(sentence)
+from verglas.report.missing import Missing
 
 
 def load_report(folder: Path, state: State | None = None) -> ReportData:
@@ -67,10 +45,14 @@ def load_report(folder: Path, state: State | None = None) -> ReportData:
     settings, shown = missing.attempt("the settings", lambda: read_settings(folder, root)) or (Values(), ())
     record = make_record(job, events, state)
     symmetry = settings.text("rlnSymmetryGroup") or record.param("symmetry") or "C1"
-    coverage = fourier_coverage(particles.angles, symmetry) if particles is not None and particles.angles.size else None
+    found = find_classes(folder, record.job, numbers, model.iteration if model is not None else 0)
+    classes = load_classes(found, particles, iterations, events, symmetry, missing) if found is not None else None
+    if classes is not None and model is not None:
+        model = replace(model, fsc=np.zeros(0))  # zeros: classes have no halves
+    coverage = _coverage(particles, classes, symmetry)
     maps = (
         missing.attempt(path.name, partial(read_views, title, path, with_surface=rank == 0))
-        for rank, (title, path) in enumerate(map_files(folder, numbers[-1] if numbers else None))
+        for rank, (title, path) in enumerate(map_files(folder, numbers[-1] if numbers else None) if classes is None else ())
     )
     post = (
         missing.attempt("postprocess.star", lambda: read_postprocess(folder / "postprocess.star"))
@@ -81,7 +63,7 @@ def load_report(folder: Path, state: State | None = None) -> ReportData:
     return ReportData(
         folder=str(folder.resolve()),
         state=state,
-        record=record if job else _relion_record(record, folder, root),
+        record=record if job else _relion_record(record, folder, root, classes),
         iterations=iterations,
         model=model,
         particles=particles,
@@ -93,7 +75,14 @@ def load_report(folder: Path, state: State | None = None) -> ReportData:
         join_resolution=_join(settings, record),
         converged=_converged(settings, model),
         missing=tuple(missing.sentences),
+        classes=classes,
     )
+
+
+def _coverage(particles: ParticleColumns | None, classes: Classes | None, symmetry: str) -> Coverage | None:
+    """Of all particles where they share one map; several classes have their own, and 2D has none."""
+    one_map = classes is None or (classes.dimensions == 3 and len(classes.rows) == 1)
+    return fourier_coverage(particles.angles, symmetry) if particles is not None and one_map and particles.angles.size else None
 
 
 def _newest_model(folder: Path, numbers: list[int]) -> Model | None:
@@ -122,11 +111,12 @@ def _iterations(folder: Path, model: Model | None) -> tuple[Iteration, ...]:
     return (*rows, final_iteration(folder, model.iteration)) if model is not None and model.final else rows
 
 
-def _relion_record(record: Record, folder: Path, root: str) -> Record:
+def _relion_record(record: Record, folder: Path, root: str, classes: Classes | None) -> Record:
+    kind = "refinement" if classes is None else "starting model" if classes.initial else f"{classes.dimensions}D classification"
     program, arguments = read_command(folder, root)
     return replace(
         record,
-        job=record.job or ("RELION refinement" if program else ""),
+        job=record.job or (f"RELION {kind}" if program else ""),
         version=record.version or program.partition("version ")[2],
         command=record.command or arguments,
     )

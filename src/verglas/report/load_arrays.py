@@ -36,6 +36,7 @@ def read_particle_columns(path: Path) -> ParticleColumns:
             for one in particles.optics
         ),
         source=path.name,
+        class_number=particles.class_number,
     )
 
 
@@ -83,18 +84,17 @@ def read_views(title: str, path: Path, *, with_surface: bool) -> MapViews:
     return replace(flat, surfaces=pictures, surface_width=width * volume.pixel_size)
 
 
-def views(name: str, title: str, volume: Map) -> MapViews:
+def views(name: str, title: str, volume: Map, largest: int = LARGEST_SHOWN) -> MapViews:
     """A picture's rows go up and its columns right: (y, x) seen along z, (z, x) along y, (z, y) along x."""
     data, centre = volume.data, volume.box // 2
     slices = tuple(np.ascontiguousarray(np.take(data, centre, axis=axis)) for axis in range(3))
     projections = tuple(data.sum(axis=axis, dtype=np.float32) for axis in range(3))
-    return MapViews(
-        name, title, volume.box, volume.pixel_size, tuple(map(reduced, slices)), tuple(map(reduced, projections))
-    )
+    small, smaller = (tuple(reduced(picture, largest) for picture in pictures) for pictures in (slices, projections))
+    return MapViews(name, title, volume.box, volume.pixel_size, small, smaller)
 
 
-def reduced(picture: np.ndarray) -> np.ndarray:
-    """Means of n x n pixels so that a side has at most LARGEST_SHOWN of them."""
-    n = -(-len(picture) // LARGEST_SHOWN)
+def reduced(picture: np.ndarray, largest: int = LARGEST_SHOWN) -> np.ndarray:
+    """Means of n x n pixels so that a side has at most `largest` of them."""
+    n = -(-len(picture) // largest)
     side = len(picture) // n
     return picture[: side * n, : side * n].reshape(side, n, side, n).mean(axis=(1, 3))

@@ -26,11 +26,17 @@ _EVENT_NAMES = {
     "accuracy_trans": "accuracy_trans_A",
     "change_offsets": "change_offsets_A",
 }
+_LISTS = ("fsc", "class_sizes", "class_resolution", "class_flow")
 
 
 def read_job(folder: Path) -> dict[str, Any]:
     """job.json, {} when there is none or it is not readable (RELION's folders have none)."""
-    return _object((folder / "job.json").read_text("utf-8", "replace")) if (folder / "job.json").exists() else {}
+    return read_object(folder / "job.json")
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file, {} when there is no such file or it holds something else."""
+    return _object(path.read_text("utf-8", "replace")) if path.exists() else {}
 
 
 def read_events(folder: Path) -> list[dict[str, Any]]:
@@ -87,12 +93,18 @@ def iterations_of_events(events: Iterable[Mapping[str, Any]]) -> tuple[Iteration
 
 
 def _iteration(event: Mapping[str, Any]) -> Iteration:
-    names = [one.name for one in fields(Iteration) if one.name not in ("number", "seconds", "fsc")]
+    names = [one.name for one in fields(Iteration) if one.name not in ("number", "seconds", *_LISTS)]
     numbers = {name: number(event.get(_EVENT_NAMES.get(name, name))) for name in names}
-    seconds, fsc = event.get("seconds"), event.get("fsc")
+    changes = numbers_of(event.get("rms_density_change"))
+    if changes.size:
+        numbers["rms_density_change"] = float(np.nanmax(changes)) if np.isfinite(changes).any() else NAN
+    seconds = event.get("seconds")
     return Iteration(
         number=int(event["iteration"]),
-        fsc=np.array([number(value) for value in fsc] if isinstance(fsc, list) else [], dtype=float),
+        fsc=numbers_of(event.get("fsc")),
+        class_sizes=numbers_of(event.get("class_sizes")),
+        class_resolution=numbers_of(event.get("class_resolution_A")),
+        class_flow=matrix_of(event.get("class_flow")),
         seconds=tuple((str(name), number(value)) for name, value in seconds.items())
         if isinstance(seconds, dict)
         else (),
@@ -103,6 +115,18 @@ def _iteration(event: Mapping[str, Any]) -> Iteration:
 def number(value: object) -> float:
     """A float, NaN for anything that is not a number."""
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else NAN
+
+
+def numbers_of(value: object) -> np.ndarray:
+    """(n,) from a list, NaN for what is not a number in it; empty for anything else."""
+    return np.array([number(one) for one in value] if isinstance(value, list) else [], dtype=float)
+
+
+def matrix_of(value: object) -> np.ndarray:
+    """(n, m) from a list of equally long lists, else (0, 0)."""
+    rows = [numbers_of(row) for row in value] if isinstance(value, list) else []
+    whole = bool(rows) and rows[0].size > 0 and all(row.size == rows[0].size for row in rows)
+    return np.stack(rows) if whole else np.zeros((0, 0))
 
 
 def make_record(job: Mapping[str, Any], events: list[dict[str, Any]], state: State) -> Record:

@@ -79,12 +79,16 @@ def model_path(folder: Path, number: int) -> Path:
 
 def read_model(path: Path, *, final: bool, iteration: int) -> Model:
     """Spectra and groups of one model.star; before the first iteration nothing has been compared yet."""
-    tables = read_star(path)
+    return model_of(read_star(path), str(path), final=final, iteration=iteration)
+
+
+def model_of(tables: Mapping[str, Table], where: str, *, final: bool, iteration: int) -> Model:
+    """`read_model` of tables that have been read."""
     general, group = values(tables, "model_general"), tables.get("model_groups")
     names = group["rlnGroupName"] if group is not None and "rlnGroupName" in group else ()
     box, pixel = general.number("rlnOriginalImageSize"), general.number("rlnPixelSize")
     if not (2 <= box < 1e5 and 0 < pixel < 1e3):
-        raise DataError(f"box {box:g} and pixel size {pixel:g} Å in model_general make no sense", where=str(path))
+        raise DataError(f"box {box:g} and pixel size {pixel:g} Å in model_general make no sense", where=where)
     return Model(
         box=int(box),
         pixel_size=pixel,
@@ -108,24 +112,38 @@ def _first(values: np.ndarray) -> float:
     return float(values[0]) if values.size and values[0] < 900 else NAN
 
 
-def iteration_of_files(model: Model, sampling: Values, optimiser: Values, current_size: float) -> Iteration:
-    """What the STAR files of one iteration say; steps are those of the fine (oversampled) search."""
+def iteration_of_files(model: Model, tables: Mapping[str, Table], sampling: Values, optimiser: Values) -> Iteration:
+    """What the STAR files of one iteration say; `tables` of its model; steps are those of the fine (oversampled) search."""
     finer = 2.0 ** np.nan_to_num(optimiser.number("rlnAdaptiveOversampleOrder"))
+    descent = optimiser.number("rlnDoGradientRefine") == 1
+    several = len(tables.get("model_classes", Table({}))) > 1
     return Iteration(
         number=model.iteration,
         resolution=model.resolution,
-        current_size=current_size,
+        current_size=values(tables, "model_general").number("rlnCurrentImageSize"),
         healpix_order=sampling.number("rlnHealpixOrder"),
         angular_step_deg=sampling.number("rlnPsiStep") / finer,
         offset_range=sampling.number("rlnOffsetRange"),
         offset_step=sampling.number("rlnOffsetStep") / finer,
-        accuracy_rot_deg=model.accuracy_rot_deg,
-        accuracy_trans=model.accuracy_trans,
+        accuracy_rot_deg=_known(optimiser.number("rlnOverallAccuracyRotations")) if several else model.accuracy_rot_deg,
+        accuracy_trans=_known(optimiser.number("rlnOverallAccuracyTranslationsAngst")) if several else model.accuracy_trans,
         ave_pmax=model.ave_pmax,
         change_angles_deg=_known(optimiser.number("rlnChangesOptimalOrientations")),
         change_offsets=_known(optimiser.number("rlnChangesOptimalOffsets")),
+        change_classes=optimiser.number("rlnChangesOptimalClasses") if several else NAN,
+        subset=_subset(optimiser) if descent else NAN,
+        step_size=optimiser.number("rlnGradCurrentStepsize") if descent else NAN,
+        tau=values(tables, "model_general").number("rlnTau2FudgeFactor"),
         fsc=model.fsc,
+        class_sizes=column(tables, "model_classes", "rlnClassDistribution"),
+        class_resolution=column(tables, "model_classes", "rlnEstimatedResolution"),
     )
+
+
+def _subset(optimiser: Values) -> float:
+    """Particles of one step of a gradient descent; RELION writes -1 for all of them."""
+    size = optimiser.number("rlnSgdSubsetSize")
+    return size if size > 0 else NAN
 
 
 def _known(value: float) -> float:
@@ -143,11 +161,11 @@ def final_iteration(folder: Path, number: int) -> Iteration:
     return _one_iteration(folder, folder / "run_model.star", "run", number)
 
 
-def _one_iteration(folder: Path, model: Path, root: str, number: int) -> Iteration:
+def _one_iteration(folder: Path, path: Path, root: str, number: int) -> Iteration:
     sampling = values(read_if_there(folder / f"{root}_sampling.star"), "sampling_general")
     optimiser = values(read_if_there(folder / f"{root}_optimiser.star"), "optimiser_general")
-    size = values(read_star(model), "model_general").number("rlnCurrentImageSize")
-    return iteration_of_files(read_model(model, final=root == "run", iteration=number), sampling, optimiser, size)
+    tables = read_star(path)
+    return iteration_of_files(model_of(tables, str(path), final=root == "run", iteration=number), tables, sampling, optimiser)
 
 
 def read_settings(folder: Path, root: str) -> tuple[Values, tuple[tuple[str, str], ...]]:

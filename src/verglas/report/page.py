@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from verglas.report.class_findings import CLASSIFICATION
+from verglas.report.class_sections import class_sections
 from verglas.report.data import InputFile, ReportData
 from verglas.report.findings import Finding, findings
-from verglas.report.sections import SECTIONS, Card, Section
+from verglas.report.sections import REFINEMENT, Card, Section
 from verglas.report.wording import duration, methods_paragraph, state_words, verdict
 
 STYLE = Path(__file__).with_name("page.css")
@@ -17,8 +19,8 @@ REFRESH_SECONDS = 15
 
 def page(data: ReportData, now: datetime) -> str:
     """The complete document."""
-    found = findings(data)
-    sections = [make(data) for make in SECTIONS]
+    found = findings(data) if data.classes is None else findings(data, CLASSIFICATION)
+    sections = [make(data) for make in REFINEMENT] if data.classes is None else list(class_sections(data))
     refresh = f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">' if data.state == "running" else ""
     title = escape(f"{data.record.job or 'job'} · {Path(data.folder).name}")
     body = header(data, found, now) + findings_html(found) + "".join(map(section_html, sections)) + run_html(data)
@@ -46,11 +48,13 @@ def header(data: ReportData, found: tuple[Finding, ...], now: datetime) -> str:
     )
     resolution = f"{data.resolution:.2f} Å" if np.isfinite(data.resolution) else "none yet"
     iterations = f"{data.iterations[-1].number}" if data.iterations else "none recorded"
+    classes = data.classes
     tiles = (
-        ("Resolution", resolution),
+        ("Resolution" if classes is None else "Best resolution", resolution),
         ("Particles", f"{count:,}" if count else "not recorded"),
+        *([("Classes", f"{len(classes.rows)}")] if classes is not None else []),
         ("Iterations", iterations),
-        ("Symmetry", data.symmetry),
+        *([("Symmetry", data.symmetry)] if classes is None or classes.dimensions == 3 else []),
         ("Time", duration(seconds)),
     )
     cells = "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in tiles)

@@ -38,7 +38,7 @@ def view_row(views: MapViews) -> str:
     width = views.box * views.pixel_size
     kinds = (("slice", views.slices), ("projection", views.projections))
     figures = [
-        _view(png(picture), f"{kind} along {axis}", width, views.title)
+        figure(png(picture), f"{kind} along {axis}", width, views.title)
         for kind, pictures in kinds
         for axis, picture in zip(AXES, pictures)
     ]
@@ -52,16 +52,16 @@ def view_row(views: MapViews) -> str:
 def surface_row(views: MapViews) -> str:
     """The surface of one map from three sides, all at one scale."""
     figures = [
-        _view(data_uri(picture[::-1]), f"seen along {axis}", views.surface_width, views.title)
+        figure(data_uri(picture[::-1]), f"seen along {axis}", views.surface_width, views.title)
         for axis, picture in zip(AXES, views.surfaces)
     ]
     return f'<div class="views surfaces">{"".join(figures)}</div>'
 
 
-def _view(uri: str, caption: str, width: float, title: str) -> str:
-    bar = scale_bar(width)
-    return (
-        f'<figure><div class="frame"><img src="{uri}" alt="{escape(title, quote=True)}, {caption}">'
-        f'<span class="bar" style="width:{100 * bar / width:.2f}%"></span><span class="barlabel">{bar:g} Å</span></div>'
-        f"<figcaption>{caption}</figcaption></figure>"
-    )
+def figure(uri: str, caption: str, width: float, title: str, *, bar: bool = True) -> str:
+    """A picture `width` Å wide with a caption ("" for none) and a scale bar."""
+    length = scale_bar(width)
+    scale = f'<span class="bar" style="width:{100 * length / width:.2f}%"></span><span class="barlabel">{length:g} Å</span>' if bar else ""
+    below = f"<figcaption>{caption}</figcaption>" if caption else ""
+    alt = escape(f"{title}, {caption}" if caption else title, quote=True)
+    return f'<figure><div class="frame"><img src="{uri}" alt="{alt}">{scale}</div>{below}</figure>'

@@ -1,94 +1,70 @@
 """Numbers over iterations: resolution, sampling against accuracy, changes, posterior sharpness, time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from verglas.report import axes
-from verglas.report.chart import MUTED, SERIES, Bars, Level, Line, Mark, chart
+from verglas.report.chart import MUTED, SERIES, Axis, Bars, Level, Line, Mark, chart
 from verglas.report.data import Iteration
 
 STAGES = ("read", "prepare", "project", "coarse", "fine", "insert", "solve", "other")
-Read = Callable[[Iteration], float]
+MOST_DOTS = 60
 
 
-def column(iterations: Sequence[Iteration], read: Read) -> np.ndarray:
-    """One number per iteration, NaN where unknown."""
-    return np.array([read(one) for one in iterations], dtype=float)
+def column(iterations: Sequence[Iteration], name: str) -> np.ndarray:
+    """One field of every iteration, (I,); NaN where unknown."""
+    return np.array([getattr(one, name) for one in iterations], dtype=float)
 
 
-def _numbers(iterations: Sequence[Iteration]) -> np.ndarray:
-    return column(iterations, lambda one: one.number)
+def over_iterations(marks: Sequence[Mark], iterations: Sequence[Iteration], y: Axis, label: str, *, wide: bool = False) -> str:
+    """A chart with the numbers of the iterations across."""
+    return chart(marks, axes.iterations(column(iterations, "number")), y, label, wide=wide)
+
+
+def series(iterations: Sequence[Iteration], name: str, label: str, colour: str = SERIES[0], factor: float = 1.0) -> Line:
+    """One field over the iterations, with dots while they are few."""
+    return Line(column(iterations, "number"), factor * column(iterations, name), colour, dots=len(iterations) <= MOST_DOTS, label=label)
 
 
 def resolution_plot(iterations: Sequence[Iteration], nyquist: float) -> str:
     """Resolution by iteration with the limit of the pixels."""
-    x, y = _numbers(iterations), column(iterations, lambda one: one.resolution)
-    marks: list[Mark] = [Line(x, y, dots=True, label="resolution")]
-    if np.isfinite(nyquist):
-        marks.append(Level(nyquist, label=f"limit of the pixels, {nyquist:.2f} Å"))
-    return chart(marks, axes.iterations(x), axes.from_zero("resolution (Å)", y), "Resolution by iteration")
+    line = series(iterations, "resolution", "resolution")
+    limit = [Level(nyquist, label=f"limit of the pixels, {nyquist:.2f} Å")] if np.isfinite(nyquist) else []
+    return over_iterations([line, *limit], iterations, axes.from_zero("resolution (Å)", line.y), "Resolution by iteration")
 
 
 def angles_plot(iterations: Sequence[Iteration]) -> str:
     """Angular step, estimated accuracy and the change of the poses, degrees."""
-    return _steps_plot(
-        "angle (degrees)",
-        iterations,
-        (
-            ("search step", lambda one: one.angular_step_deg),
-            ("accuracy", lambda one: one.accuracy_rot_deg),
-            ("change of poses", lambda one: one.change_angles_deg),
-        ),
-    )
+    rows = {"search step": "angular_step_deg", "accuracy": "accuracy_rot_deg", "change of poses": "change_angles_deg"}
+    return positive_plot("angle (degrees)", iterations, rows)
 
 
 def offsets_plot(iterations: Sequence[Iteration]) -> str:
     """Offset step, estimated accuracy and the change of the offsets, Å."""
-    return _steps_plot(
-        "offset (Å)",
-        iterations,
-        (
-            ("search step", lambda one: one.offset_step),
-            ("accuracy", lambda one: one.accuracy_trans),
-            ("change of offsets", lambda one: one.change_offsets),
-        ),
-    )
+    rows = {"search step": "offset_step", "accuracy": "accuracy_trans", "change of offsets": "change_offsets"}
+    return positive_plot("offset (Å)", iterations, rows)
 
 
 def poses_plot(iterations: Sequence[Iteration]) -> str:
     """Effective number of poses and significant coarse samples per particle."""
-    return _steps_plot(
-        "poses per particle",
-        iterations,
-        (
-            ("effective number of poses", lambda one: one.effective_poses),
-            ("searched finely", lambda one: one.significant),
-        ),
-    )
+    rows = {"effective number of poses": "effective_poses", "searched finely": "significant"}
+    return positive_plot("poses per particle", iterations, rows)
 
 
-def _steps_plot(ylabel: str, iterations: Sequence[Iteration], rows: Sequence[tuple[str, Read]]) -> str:
-    """Positive numbers on a logarithmic axis, one line each."""
-    x = _numbers(iterations)
-    columns = [column(iterations, read) for _, read in rows]
-    lines = [
-        Line(x, np.where(y > 0, y, np.nan), colour, dots=True, label=label)
-        for (label, _), y, colour in zip(rows, columns, SERIES)
-        if np.any(y > 0)
-    ]
-    return chart(lines, axes.iterations(x), axes.logarithmic(ylabel, np.concatenate(columns)), f"{ylabel} by iteration")
+def positive_plot(ylabel: str, iterations: Sequence[Iteration], rows: Mapping[str, str]) -> str:
+    """Positive numbers on a logarithmic axis, one line each; rows: label -> field."""
+    lines = [series(iterations, name, label, colour) for (label, name), colour in zip(rows.items(), SERIES)]
+    shown = [replace(line, y=np.where(line.y > 0, line.y, np.nan)) for line in lines if np.any(line.y > 0)]
+    y = axes.logarithmic(ylabel, np.concatenate([line.y for line in lines]))
+    return over_iterations(shown, iterations, y, f"{ylabel} by iteration")
 
 
 def sharpness_plot(iterations: Sequence[Iteration]) -> str:
     """Mean of the largest pose probability by iteration."""
-    line = Line(
-        _numbers(iterations),
-        column(iterations, lambda one: one.ave_pmax),
-        dots=True,
-        label="mean of the largest probability (Pmax)",
-    )
-    return chart([line], axes.iterations(line.x), axes.linear("Pmax", 0.0, 1.0), "Mean Pmax by iteration")
+    line = series(iterations, "ave_pmax", "mean of the largest probability (Pmax)")
+    return over_iterations([line], iterations, axes.linear("Pmax", 0.0, 1.0), "Mean Pmax by iteration")
 
 
 def stage_seconds(one: Iteration) -> dict[str, float]:
@@ -104,13 +80,13 @@ def stage_seconds(one: Iteration) -> dict[str, float]:
 def timing_plot(iterations: Sequence[Iteration]) -> str:
     """One stacked bar per iteration."""
     timed = [one for one in iterations if one.seconds]
-    x, bottom = _numbers(timed), np.zeros(len(timed))
+    x, bottom = column(timed, "number"), np.zeros(len(timed))
     bars: list[Mark] = []
     for stage, colour in zip(STAGES, (*SERIES, MUTED)):
         seconds = np.nan_to_num(np.array([stage_seconds(one)[stage] for one in timed]))
         bars.append(Bars(x - 0.36, x + 0.36, bottom, bottom + seconds, colour, _share(stage, seconds, timed)))
         bottom = bottom + seconds
-    return chart(bars, axes.iterations(x), axes.from_zero("seconds", bottom), "Time per iteration by stage", wide=True)
+    return over_iterations(bars, timed, axes.from_zero("seconds", bottom), "Time per iteration by stage", wide=True)
 
 
 def _share(stage: str, seconds: np.ndarray, timed: Sequence[Iteration]) -> str:

@@ -23,21 +23,32 @@ def colours(values: np.ndarray) -> np.ndarray:
 
 def angular_plot(angles: np.ndarray, symmetry: str) -> str:
     """Density of the directions of angles (N, 3) radians and of their symmetry mates on the whole sphere."""
-    directions = with_mates(viewing_directions(angles), point_group(symmetry))
-    centres, shares = binned(directions)
-    points, inside = mollweide_points(160, 80)
-    values = np.zeros(inside.shape)
-    values[inside] = density(points, centres, shares, smoothing(len(directions)))
+    values, inside = sphere_density(angles, symmetry)
     top = max(2.0, float(np.percentile(values[inside], 99.8)))
-    rgba = np.dstack([colours(values / top), np.full(inside.shape, 255, dtype=np.uint8)])
     x, y = CENTRE[0] - 2 * RADIUS, CENTRE[1] - RADIUS
     globe = (
         f'<clipPath id="globe"><ellipse cx="{CENTRE[0]}" cy="{CENTRE[1]}" rx="{2 * RADIUS}" ry="{RADIUS}"/></clipPath>'
-        f'<image href="{data_uri(rgba[::-1])}" x="{x}" y="{y}" width="{4 * RADIUS}" height="{2 * RADIUS}" '
+        f'<image href="{coloured(values / top)}" x="{x}" y="{y}" width="{4 * RADIUS}" height="{2 * RADIUS}" '
         'preserveAspectRatio="none" '
         'clip-path="url(#globe)"/>'
     )
     return drawing([globe, *graticule(), *_colour_bar(top)], WIDTH, HEIGHT, "Density of viewing directions")
+
+
+def sphere_density(angles: np.ndarray, symmetry: str, width: int = 160) -> tuple[np.ndarray, np.ndarray]:
+    """Density relative to an even one on a Mollweide map (width / 2, width), 0 outside it, and where the map is."""
+    directions = with_mates(viewing_directions(angles), point_group(symmetry))
+    centres, shares = binned(directions)
+    points, inside = mollweide_points(width, width // 2)
+    values = np.zeros(inside.shape)
+    values[inside] = density(points, centres, shares, smoothing(len(directions)))
+    return values, inside
+
+
+def coloured(values: np.ndarray) -> str:
+    """(H, W) numbers 0..1, first row at the bottom, as an embedded picture."""
+    rgba = np.dstack([colours(values), np.full(values.shape, 255, dtype=np.uint8)])
+    return data_uri(rgba[::-1])
 
 
 def smoothing(count: int) -> float:

@@ -28,7 +28,11 @@ class Section:
     absent: tuple[str, ...] = ()
 
 
-def _section(name: str, title: str, *parts: Card | str) -> Section:
+Part = Card | str
+"""A card, or the sentence that says why there is none."""
+
+
+def make_section(name: str, title: str, *parts: Part) -> Section:
     """Cards and sentences on what is missing, told apart."""
     return Section(
         name,
@@ -38,7 +42,7 @@ def _section(name: str, title: str, *parts: Card | str) -> Section:
     )
 
 
-def _post_card(data: ReportData) -> Card | str:
+def _post_card(data: ReportData) -> Part:
     post = data.postprocess
     if post is None or not post.frequency.size:
         return "Not post-processed here, so there are no masked FSC curves (verglas postprocess makes them)."
@@ -51,7 +55,7 @@ def _post_card(data: ReportData) -> Card | str:
     )
 
 
-def _fsc_card(data: ReportData) -> Card | str:
+def _fsc_card(data: ReportData) -> Part:
     if data.model is None or not data.model.fsc.size:
         return "No half maps have been compared in this folder yet, so there is no FSC curve."
     return Card(
@@ -62,7 +66,7 @@ def _fsc_card(data: ReportData) -> Card | str:
     )
 
 
-def _guinier_card(data: ReportData) -> Card | str:
+def _guinier_card(data: ReportData) -> Part:
     post = data.postprocess
     if post is not None and post.guinier:
         return Card(
@@ -82,19 +86,19 @@ def _guinier_card(data: ReportData) -> Card | str:
 
 def resolution_section(data: ReportData) -> Section:
     nyquist = data.model.nyquist if data.model is not None else float("nan")
-    steps: Card | str = "No iterations were recorded, so nothing is shown over time."
+    steps: Part = "No iterations were recorded, so nothing is shown over time."
     if data.iterations:
         steps = Card(
             "Resolution by iteration",
             plots_iterations.resolution_plot(data.iterations, nyquist),
             "Good: falls in steps and levels off; a rise means that the search went astray.",
         )
-    return _section("resolution", "Resolution", _fsc_card(data), _post_card(data), steps, _guinier_card(data))
+    return make_section("resolution", "Resolution", _fsc_card(data), _post_card(data), steps, _guinier_card(data))
 
 
 def map_section(data: ReportData) -> Section:
     if not data.maps:
-        return _section("maps", "Maps", "No map has been written yet.")
+        return make_section("maps", "Maps", "No map has been written yet.")
     first = data.maps[0]
     surface = Card(
         f"Surface of the {first.title[:1].lower()}{first.title[1:]}",
@@ -110,14 +114,14 @@ def map_section(data: ReportData) -> Section:
         "rays or streaks across the slices mean over-fitting or uneven views.",
         wide=True,
     )
-    return _section("maps", "Maps", surface, slices)
+    return make_section("maps", "Maps", surface, slices)
 
 
 def search_section(data: ReportData) -> Section:
     seen = [one for one in data.iterations if np.isfinite(one.angular_step_deg) or np.isfinite(one.accuracy_rot_deg)]
     if not seen:
-        return _section("search", "Search", "No sampling was recorded by iteration.")
-    cards: list[Card | str] = [
+        return make_section("search", "Search", "No sampling was recorded by iteration.")
+    cards: list[Part] = [
         Card(
             "Angles",
             plots_iterations.angles_plot(seen),
@@ -147,15 +151,15 @@ def search_section(data: ReportData) -> Section:
         if poses
         else "The effective number of poses was not recorded."
     )
-    return _section("search", "Search", *cards)
+    return make_section("search", "Search", *cards)
 
 
 def view_section(data: ReportData) -> Section:
     rows = data.particles
     if rows is None or not rows.angles.size or data.coverage is None:
-        return _section("views", "Viewing directions", "No poses were found, so viewing directions are unknown.")
+        return make_section("views", "Viewing directions", "No poses were found, so viewing directions are unknown.")
     note = "" if data.symmetry.upper() == "C1" else f" All {data.symmetry} copies of each view are drawn."
-    return _section(
+    return make_section(
         "views",
         "Viewing directions",
         Card(
@@ -189,10 +193,10 @@ def _coverage_html(cover: Coverage) -> str:
 def particle_section(data: ReportData) -> Section:
     rows, model = data.particles, data.model
     if rows is None or not len(rows.origin):
-        return _section(
+        return make_section(
             "particles", "Particles", "No particle table was found, so nothing can be said about single particles."
         )
-    parts: list[Card | str] = []
+    parts: list[Part] = []
     parts.append(
         Card(
             "Certainty of the poses",
@@ -235,13 +239,13 @@ def particle_section(data: ReportData) -> Section:
         if model is not None and model.group_scales.size
         else "No groups with intensity scales were found."
     )
-    return _section("particles", "Particles", *parts)
+    return make_section("particles", "Particles", *parts)
 
 
 def time_section(data: ReportData) -> Section:
     if not any(one.seconds for one in data.iterations):
-        return _section("time", "Time", "There is no event log in this folder, so times are unknown.")
-    return _section(
+        return make_section("time", "Time", "There is no event log in this folder, so times are unknown.")
+    return make_section(
         "time",
         "Time",
         Card(
@@ -253,7 +257,7 @@ def time_section(data: ReportData) -> Section:
     )
 
 
-SECTIONS: tuple[Callable[[ReportData], Section], ...] = (
+REFINEMENT: tuple[Callable[[ReportData], Section], ...] = (
     resolution_section,
     map_section,
     search_section,

@@ -15,20 +15,24 @@ def contour_level(data: np.ndarray) -> float:
     return float(data.mean(dtype=np.float64) + DEVIATIONS * data.std(dtype=np.float64))
 
 
-def surfaces(data: np.ndarray) -> tuple[float, tuple[np.ndarray, ...]]:
-    """Width of the pictures in voxels of data (B, B, B), and the views along z, y and x."""
+def surfaces(data: np.ndarray, window: int = 0) -> tuple[float, tuple[np.ndarray, ...]]:
+    """Width of the pictures in voxels of data (B, B, B), and the views along z, y and x; `window`: of reach(), 0 for its own."""
     level = contour_level(data)
-    part = around_density(data, level)
+    part = central(data, window or reach(data, level))
     fine = enlarged(part, max(1, PIXELS // len(part)))
     return float(len(part)), tuple(surface(fine, axis, level) for axis in range(3))
 
 
-def around_density(data: np.ndarray, level: float) -> np.ndarray:
-    """The central cube that holds 99 % of the voxels above `level`, with a margin."""
+def reach(data: np.ndarray, level: float) -> int:
+    """Half the side in voxels of the central cube that holds 99 % of the voxels above `level`, with a margin."""
     centre = len(data) // 2
     away = np.abs(np.argwhere(data >= level) - centre).max(axis=1)
-    reach = min(centre, int(np.percentile(away, 99)) + 4) if away.size else centre
-    inside = slice(centre - reach, centre + reach)
+    return min(centre, int(np.percentile(away, 99)) + 4) if away.size else centre
+
+
+def central(data: np.ndarray, half: int) -> np.ndarray:
+    """The central cube of side 2 `half`."""
+    inside = slice(len(data) // 2 - half, len(data) // 2 + half)
     return data[inside, inside, inside]
 
 

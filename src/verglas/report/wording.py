@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from verglas.report.data import Record, ReportData
-from verglas.report.findings import Finding
+from verglas.report.data import Classes, Record, ReportData
+from verglas.report.findings import Finding, half_counts
 
 STATES = {
     "running": "running",
@@ -35,6 +35,8 @@ def duration(seconds: float) -> str:
 
 def verdict(data: ReportData, found: tuple[Finding, ...]) -> str:
     """One plain sentence on how good the result is."""
+    if data.classes is not None:
+        return class_verdict(data, data.classes)
     warnings = sum(row.level == "warning" for row in found)
     if not np.isfinite(data.resolution):
         return (
@@ -57,6 +59,27 @@ def verdict(data: ReportData, found: tuple[Finding, ...]) -> str:
         start
         + f"; {'one point needs' if warnings == 1 else f'{warnings} points need'} attention before this number is used."
     )
+
+
+def class_verdict(data: ReportData, classes: Classes) -> str:
+    """How the particles were sorted, in one or two sentences."""
+    rows = classes.by_size
+    if not rows:
+        return "No classes have been written yet." if data.state == "running" else "This folder holds no classes."
+    start = "So far, " if data.state == "running" else ""
+    reached = f" to {data.resolution:.1f} Å" if np.isfinite(data.resolution) else ""
+    if len(rows) == 1:
+        what = "a starting model" if classes.initial else "one class"
+        return f"{start}{what}{reached}, from {_count(data)}.".capitalize() if not start else f"{start}{what}{reached}, from {_count(data)}."
+    half = int(np.searchsorted(np.cumsum([np.nan_to_num(row.share) for row in rows]), 0.5)) + 1
+    most = f"the largest holds {100 * rows[0].share:.0f} %" if half == 1 else f"the largest {half} hold half of them"
+    sentence = f"{_count(data)} in {len(rows)} classes; {most}."
+    best = f" The best class reaches {data.resolution:.1f} Å." if np.isfinite(data.resolution) else ""
+    return start + sentence + best
+
+
+def _count(data: ReportData) -> str:
+    return f"{len(data.particles):,} particles" if data.particles is not None and len(data.particles) else "the particles"
 
 
 def methods_paragraph(data: ReportData) -> str:
@@ -82,9 +105,14 @@ def _particles_sentence(data: ReportData) -> str:
     if rows is None:
         return ""
     optics = "; ".join(text.partition(": ")[2] for text in rows.optics[:3])
-    group = "" if data.symmetry == "C1" else f" with {data.symmetry} symmetry imposed"
+    flat = data.classes is not None and data.classes.dimensions == 2
+    group = "" if data.symmetry == "C1" or flat else f" with {data.symmetry} symmetry imposed"
     where = f" from {rows.micrographs} micrographs" if rows.micrographs > 1 else ""
-    return f"{len(rows):,} particle images{where} ({optics}) were refined{group} in {_program(data.record)}."
+    done = "refined"
+    if data.classes is not None:
+        kind = f"classified in {data.classes.dimensions}D into {len(data.classes.rows)} classes"
+        done = "used for a starting model" if data.classes.initial else kind
+    return f"{len(rows):,} particle images{where} ({optics}) were {done}{group} in {_program(data.record)}."
 
 
 def _search_sentence(data: ReportData) -> str:
@@ -97,11 +125,13 @@ def _search_sentence(data: ReportData) -> str:
     start = f"Starting from {reference or 'the reference map'}" + (
         f" low-pass filtered to {lowpass} Å, " if lowpass else ", "
     )
+    if data.classes is not None and not reference:
+        start = "Starting from the data alone, " if data.classes.initial or data.classes.dimensions == 2 else ""
     diameter = record_number(data, "mask_diameter") or settings.get("mask diameter (Å)", "")
     mask = f" in a circular mask of {diameter} Å" if diameter else ""
     steps = list(dict.fromkeys(f"{one.angular_step_deg:.2g}" for one in (first, last)))
     return (
-        f"{start}poses were searched by maximum a posteriori likelihood{mask} in steps of "
+        f"{start}{'poses' if start else 'Poses'} were searched by maximum a posteriori likelihood{mask} in steps of "
         f"{' to '.join(steps)} degrees over {last.number} iterations."
     )
 
@@ -115,8 +145,7 @@ def record_number(data: ReportData, name: str) -> str:
 
 
 def _halves_sentence(data: ReportData) -> str:
-    half = data.particles.half if data.particles is not None else np.zeros(0)
-    one, two = int(np.sum(half == 1)), int(np.sum(half == 2))
+    one, two = half_counts(data.particles)
     if not one or not two:
         return ""
     joined = f", sharing only information below {data.join_resolution:g} Å" if np.isfinite(data.join_resolution) else ""
@@ -124,7 +153,7 @@ def _halves_sentence(data: ReportData) -> str:
 
 
 def _resolution_sentence(data: ReportData) -> str:
-    if not np.isfinite(data.resolution) or data.state == "running":
+    if not np.isfinite(data.resolution) or data.state == "running" or data.classes is not None:
         return ""
     post = data.postprocess
     if post is None:
