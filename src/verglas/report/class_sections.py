@@ -11,7 +11,7 @@ from verglas.report.sections import Card, Part, Section, make_section, particle_
 
 MOST_GLOBES = 12
 DESCENT = (
-    ("subset", "particles in the subset", "Subset size", "Good: small at first for speed, larger at the end for accuracy."),
+    ("subset", "particles", "Subset size", "Good: small at first for speed, larger at the end for accuracy."),
     ("step_size", "step size", "Step size", "Good: large at first to explore, small at the end to settle."),
     ("tau", "tau² factor", "Tau² factor", "How far the data are trusted over the prior; larger shows more detail and more noise."),
 )

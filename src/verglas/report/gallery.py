@@ -70,7 +70,7 @@ def numbers(row: ClassRow, counted: bool) -> list[str]:
     known += [f"{row.members.size:,} particles"] if counted else []
     known += [f"{row.resolution:.1f} Å"] if np.isfinite(row.resolution) else ["no resolution"]
     if np.isfinite(row.accuracy_rot_deg):
-        known.append(f"± {row.accuracy_rot_deg:.1f}°, {row.accuracy_trans:.1f} Å")
+        known.append(f"± {row.accuracy_rot_deg:.1f}°" + (f", {row.accuracy_trans:.1f} Å" if np.isfinite(row.accuracy_trans) else ""))
     return known
 
 
@@ -94,10 +94,10 @@ def _evenness(row: ClassRow) -> str:
 
 
 QUANTITIES: tuple[tuple[str, str, str, float], ...] = (
-    ("resolution", "best resolution", "Å", 1.0), ("change_classes", "particles that changed their class", "%", 100.0),
-    ("angular_step_deg", "angular step", "°", 1.0), ("offset_step", "offset step", "Å", 1.0), ("accuracy_rot_deg", "accuracy of angles", "°", 1.0),
-    ("accuracy_trans", "accuracy of offsets", "Å", 1.0), ("change_angles_deg", "change of angles", "°", 1.0),
-    ("change_offsets", "change of offsets", "Å", 1.0), ("ave_pmax", "mean Pmax", "", 1.0), ("subset", "particles in the subset", "", 1.0),
+    ("resolution", "best resolution", " Å", 1.0), ("change_classes", "particles that changed their class", " %", 100.0),
+    ("angular_step_deg", "angular step", "°", 1.0), ("offset_step", "offset step", " Å", 1.0), ("accuracy_rot_deg", "accuracy of angles", "°", 1.0),
+    ("accuracy_trans", "accuracy of offsets", " Å", 1.0), ("change_angles_deg", "change of angles", "°", 1.0),
+    ("change_offsets", "change of offsets", " Å", 1.0), ("ave_pmax", "mean Pmax", "", 1.0), ("subset", "particles in the subset", "", 1.0),
     ("step_size", "step size", "", 1.0), ("tau", "tau² factor", "", 1.0),
 )
 """Field of an iteration, its name, unit and the factor that brings it to that unit."""
@@ -106,7 +106,7 @@ QUANTITIES: tuple[tuple[str, str, str, float], ...] = (
 def numbers_table(one: Iteration) -> str:
     """What is known of one iteration."""
     known = [(name, getattr(one, field), unit, factor) for field, name, unit, factor in QUANTITIES]
-    rows = (f"<tr><th>{name}</th><td>{factor * value:.4g} {unit}</td></tr>" for name, value, unit, factor in known if np.isfinite(value))
+    rows = (f"<tr><th>{name}</th><td>{factor * value:.4g}{unit}</td></tr>" for name, value, unit, factor in known if np.isfinite(value))
     return f"<table>{''.join(rows)}</table>"
 
 

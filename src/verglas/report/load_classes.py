@@ -1,4 +1,10 @@
-"""The classes of a job folder: numbers, averages or maps, flow of particles between them, seeds of a starting model."""
+"""The classes of a job folder: numbers, averages or maps, flow of particles between them, seeds of a starting model.
+
+Besides RELION's files a job may leave in events.jsonl, with each event `iteration`: class_sizes and class_resolution_A (K values),
+change_classes (share), class_flow (K x K counts, from the class of the row to that of the column), subset, step_size, tau; with fixed poses
+also ess (effective number of classes per particle), kl, rms_density_change (a number or one per class) and scales {"edges", "counts"}.
+Starting models: seeds.json or an event `seeds` with fsc and resolution, see data.Seeds. All of it is optional.
+"""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

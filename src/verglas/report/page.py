@@ -50,7 +50,7 @@ def header(data: ReportData, found: tuple[Finding, ...], now: datetime) -> str:
     iterations = f"{data.iterations[-1].number}" if data.iterations else "none recorded"
     classes = data.classes
     tiles = (
-        ("Resolution" if classes is None else "Best resolution", resolution),
+        ("Resolution" if classes is None or len(classes.rows) < 2 else "Best resolution", resolution),
         ("Particles", f"{count:,}" if count else "not recorded"),
         *([("Classes", f"{len(classes.rows)}")] if classes is not None else []),
         ("Iterations", iterations),

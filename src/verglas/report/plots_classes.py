@@ -110,7 +110,7 @@ def switching_plot(iterations: Sequence[Iteration]) -> str:
 
 def single_plot(iterations: Sequence[Iteration], name: str, label: str) -> str:
     """One field over the iterations from zero; "" when it is not recorded or never changes."""
-    line = series(iterations, name, label)
+    line = series(iterations, name, "")
     seen = line.y[np.isfinite(line.y)]
     if seen.size < 2 or np.ptp(seen) == 0:
         return ""
@@ -118,9 +118,9 @@ def single_plot(iterations: Sequence[Iteration], name: str, label: str) -> str:
 
 
 def pmax_by_class(rows: Sequence[ClassRow], pmax: np.ndarray) -> str:
-    """Spread of the largest probabilities (N,) in each class: 5 to 95 % thin, the middle half thick, the median a line."""
+    """Spread of the largest probabilities (N,) in each class: 5 to 95 % thin, the middle half thick, the median a line; empty ones stay blank."""
     spread = [np.percentile(pmax[row.members], [5, 25, 50, 75, 95]) if row.members.size else np.full(5, np.nan) for row in rows]
-    low, first, middle, third, high = np.nan_to_num(np.array(spread)).T
+    low, first, middle, third, high = np.array(spread).T
     titles = [f"class {row.number}: median {value:.2f}, {row.members.size} particles" for row, value in zip(rows, middle)]
     x = np.arange(1, len(rows) + 1)
     medians = Bars(x - 0.36, x + 0.36, middle - 0.004, middle + 0.004, INK, titles=tuple(titles))

@@ -66,11 +66,10 @@ def class_verdict(data: ReportData, classes: Classes) -> str:
     rows = classes.by_size
     if not rows:
         return "No classes have been written yet." if data.state == "running" else "This folder holds no classes."
-    start = "So far, " if data.state == "running" else ""
+    start = "So far: " if data.state == "running" else ""
     reached = f" to {data.resolution:.1f} Å" if np.isfinite(data.resolution) else ""
     if len(rows) == 1:
-        what = "a starting model" if classes.initial else "one class"
-        return f"{start}{what}{reached}, from {_count(data)}.".capitalize() if not start else f"{start}{what}{reached}, from {_count(data)}."
+        return f"{start}{'A starting model' if classes.initial else 'One class'}{reached}, from {_count(data)}."
     half = int(np.searchsorted(np.cumsum([np.nan_to_num(row.share) for row in rows]), 0.5)) + 1
     most = f"the largest holds {100 * rows[0].share:.0f} %" if half == 1 else f"the largest {half} hold half of them"
     sentence = f"{_count(data)} in {len(rows)} classes; {most}."
@@ -79,7 +78,7 @@ def class_verdict(data: ReportData, classes: Classes) -> str:
 
 
 def _count(data: ReportData) -> str:
-    return f"{len(data.particles):,} particles" if data.particles is not None and len(data.particles) else "the particles"
+    return f"{len(data.particles):,} particles" if data.particles is not None and len(data.particles) else "All particles"
 
 
 def methods_paragraph(data: ReportData) -> str:
