@@ -17,6 +17,7 @@ from verglas.report.data import Flow, Seeds
 from verglas.report.findings import findings
 from verglas.report.load import load_report
 from verglas.report.load_classes import smaller
+from verglas.report.load_record import iterations_of_events
 from verglas.report.plots_classes import NAMED
 from verglas.report.plots_flow import _groups, _merged, apart, flow_plot
 from verglas.report.surface import surfaces
@@ -153,6 +154,23 @@ def test_pointed_out(tmp_path: Path) -> None:
                    "Poses are uncertain", "2 of 4 classes are empty: classes 3, 4", "views of class 2 are uneven"):
         assert phrase in said, (phrase, said)
     assert "Start 3 ended in another map" in titles(write_classes(tmp_path / "job008", "initialmodel", 1))
+
+
+def test_particles_never_searched_do_not_count(tmp_path: Path) -> None:
+    folder = write_classes(tmp_path / "job007", "class2d", 4)
+    particles = class_particles("class2d", 4, 6, 6, 600)
+    for label in ("rlnClassNumber", "rlnMaxValueProbDistribution", "rlnNrOfSignificantSamples"):
+        particles["particles"].columns[label][:580] = 0
+    write_star(folder / "run_it006_data.star", particles)
+    rows = load_report(folder).particles
+    assert rows is not None and np.isfinite(rows.pmax).sum() == 20 and "Poses are uncertain" not in titles(folder)
+    assert "580 of 600 particles were never searched" in titles(folder)
+    rendered(folder)
+
+
+def test_changes_before_there_are_any_are_unknown(tmp_path: Path) -> None:
+    rows = [row | ({"change_angles_deg": 999.0} if row.get("iteration") == 1 else {}) for row in class_events("class2d", 4, 3, 60)]
+    assert [np.isnan(one.change_angles_deg) for one in iterations_of_events(rows)] == [True, False, False]
 
 
 def test_hostile_text_is_escaped(tmp_path: Path) -> None:

@@ -59,6 +59,18 @@ def _dominant(data: ReportData) -> Iterator[Finding]:
         )
 
 
+def _idle(data: ReportData) -> Iterator[Finding]:
+    """Particles that no subset has held."""
+    if data.classes is None or not data.classes.counted or data.particles is None or data.state == "running":
+        return
+    idle = int(np.sum(data.particles.class_number <= 0))
+    if idle:
+        yield note(
+            f"{idle:,} of {len(data.particles):,} particles were never searched",
+            "They were in none of the subsets and have no class. More iterations or a larger final subset reach them.",
+        )
+
+
 def _coarse(data: ReportData) -> Iterator[Finding]:
     """Classes of some size whose resolution lags behind the middle particle's."""
     classes = data.classes
@@ -128,5 +140,5 @@ def _unlike_seeds(data: ReportData) -> Iterator[Finding]:
 
 CLASSIFICATION: tuple[Check, ...] = (
     unfinished, _unlike_seeds, _dominant, _switching, flat_posterior, duplicates, preferred_views, _uneven_classes,
-    _coarse, _empty, group_scales, norms, far_offsets,
+    _coarse, _empty, _idle, group_scales, norms, far_offsets,
 )

@@ -153,7 +153,7 @@ def flat_posterior(data: ReportData) -> Iterator[Finding]:
 
 def _mean_pmax(data: ReportData) -> float:
     if data.particles is not None and data.particles.pmax.size:
-        return float(np.mean(data.particles.pmax))
+        return float(np.nanmean(data.particles.pmax))
     return data.model.ave_pmax if data.model is not None else float("nan")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from verglas.errors import InputError
 from verglas.report.data import NAN, Classes, Coverage, Iteration, Model, ParticleColumns, Record, ReportData, State
 from verglas.report.directions import fourier_coverage
-from verglas.report.load_arrays import map_files, read_particle_columns, read_views
+from verglas.report.load_arrays import map_files, read_particle_columns, read_views, searched_only
 from verglas.report.load_classes import find_classes, load_classes
 from verglas.report.load_record import iterations_of_events, job_state, make_record, read_events, read_job
 from verglas.report.load_tables import (
@@ -47,8 +47,9 @@ def load_report(folder: Path, state: State | None = None) -> ReportData:
     symmetry = settings.text("rlnSymmetryGroup") or record.param("symmetry") or "C1"
     found = find_classes(folder, record.job, numbers, model.iteration if model is not None else 0)
     classes = load_classes(found, particles, iterations, events, symmetry, missing) if found is not None else None
-    if classes is not None and model is not None:
-        model = replace(model, fsc=np.zeros(0))  # zeros: classes have no halves
+    if classes is not None:
+        model = replace(model, fsc=np.zeros(0)) if model is not None else None  # zeros: classes have no halves
+        particles = searched_only(particles) if particles is not None else None
     coverage = _coverage(particles, classes, symmetry)
     maps = (
         missing.attempt(path.name, partial(read_views, title, path, with_surface=rank == 0))

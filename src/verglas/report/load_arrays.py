@@ -40,6 +40,15 @@ def read_particle_columns(path: Path) -> ParticleColumns:
     )
 
 
+def searched_only(rows: ParticleColumns) -> ParticleColumns:
+    """NaN for the certainty of particles that no class has taken yet, as in a gradient descent on subsets."""
+    idle = rows.class_number <= 0
+    if idle.all():
+        return rows
+    pmax, significant = (np.where(idle, np.nan, one) if one.size else one for one in (rows.pmax, rows.significant))
+    return replace(rows, pmax=pmax, significant=significant)
+
+
 def _extra(particles: Particles, label: str) -> np.ndarray:
     """A column that verglas does not know, (N,); empty when absent, not numeric or without a single number."""
     values = particles.extra.get(label)

@@ -26,6 +26,9 @@ _EVENT_NAMES = {
     "accuracy_trans": "accuracy_trans_A",
     "change_offsets": "change_offsets_A",
 }
+_CHANGES = ("change_angles_deg", "change_offsets")
+NEVER = 900.0
+"""Changes from here on mean that there is nothing to compare with yet."""
 _LISTS = ("fsc", "class_sizes", "class_resolution", "class_flow")
 
 
@@ -95,6 +98,7 @@ def iterations_of_events(events: Iterable[Mapping[str, Any]]) -> tuple[Iteration
 def _iteration(event: Mapping[str, Any]) -> Iteration:
     names = [one.name for one in fields(Iteration) if one.name not in ("number", "seconds", *_LISTS)]
     numbers = {name: number(event.get(_EVENT_NAMES.get(name, name))) for name in names}
+    numbers |= {name: NAN for name in _CHANGES if numbers[name] >= NEVER}
     changes = numbers_of(event.get("rms_density_change"))
     if changes.size:
         numbers["rms_density_change"] = float(np.nanmax(changes)) if np.isfinite(changes).any() else NAN
