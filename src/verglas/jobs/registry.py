@@ -26,6 +26,9 @@ ENTRIES: dict[str, Entry] = {
     "postprocess": Entry(
         "verglas.jobs.postprocess", "JOB", "Resolution (FSC) and a sharpened map from two half maps."
     ),
+    "rank-classes": Entry(
+        "verglas.jobs.rank_classes", "JOB", "A score from 0 to 1 for 2D class averages, and the particles of the good ones."
+    ),
     "select": Entry(
         "verglas.jobs.select", "JOB", "Particles by class, score, column or half; joined, split, without duplicates."
     ),
