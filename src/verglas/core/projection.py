@@ -46,9 +46,10 @@ BLOCK = 4 << 20
 """Voxels of a padded transform that are made at once."""
 
 
-def prepare_reference(volume: Tensor, padding: float = 2.0, shells: int | None = None) -> Reference:
+def prepare_reference(volume: Tensor, padding: float = 2.0, shells: int | None = None, correct: bool = True) -> Reference:
     """A map (B, B, B) or (1, B, B), centre at B//2 -> Reference. Divides by the gridding function first, so that slices are unbiased.
 
+    `correct` False leaves that out: the transform of the map itself.
     The padded transform goes axis by axis (x, z, y), and frequencies beyond `shells` are dropped after each.
     """
     depth, box, device = len(volume), volume.shape[-1], volume.device
@@ -62,7 +63,7 @@ def prepare_reference(volume: Tensor, padding: float = 2.0, shells: int | None =
     keep = x.clamp(max=n // 2)
     flat = depth == 1
     rows = torch.empty(1 if flat else size, box, half, dtype=torch.complex64, device=device)
-    corrected = (volume / gridding(box, padding, device, depth)).float()
+    corrected = (volume / gridding(box, padding, device, depth) if correct else volume).float()
     step = max(1, BLOCK // (n * half))
     for low in range(0, box, step):
         part = corrected[:, low : low + step]

@@ -203,10 +203,11 @@ def _regularised(sums: Sums, part: Columns, tau2: Tensor | None) -> Tensor:
     return weight + prior * (shell >= MIN_PRIOR_SHELL)
 
 
-def to_map(spectrum: Iterable[Tensor], box: int, padding: float) -> Tensor:
+def to_map(spectrum: Iterable[Tensor], box: int, padding: float, correct: bool = True) -> Tensor:
     """Columns (D, D, dx) of a centred half volume, x rising, scaled as slices are -> map (B, B, B) or (1, B, B), gridding corrected and masked.
 
-    The inverse transform goes axis by axis (z, y, x), and what lies outside the box is dropped after each.
+    The inverse transform goes axis by axis (z, y, x), and what lies outside the box is dropped after each. `correct`: divide by the
+    gridding function, which sums of inserted slices need.
     """
     n = padded_box(box, padding)
     crop = (torch.arange(box) - box // 2) % n
@@ -234,4 +235,4 @@ def to_map(spectrum: Iterable[Tensor], box: int, padding: float) -> Tensor:
     del spectra
     out *= box**2 / n ** (3 if depth > 1 else 2)
     masked = apply_soft_sphere(out, box / 2, MASK_EDGE, "background mean", 3 if depth > 1 else 2)
-    return masked.div_(gridding(box, padding, out.device, depth))
+    return masked.div_(gridding(box, padding, out.device, depth)) if correct else masked

@@ -11,7 +11,7 @@ from verglas.io.image_source import ImageSource
 from verglas.jobs import refine3d_images as pixels
 from verglas.jobs.refine3d_continue import check_continuation
 from verglas.jobs.refine3d_forecast import disk_bytes, forecast
-from verglas.jobs.refine3d_input import Inputs, make_plan, open_inputs
+from verglas.jobs.refine3d_input import ImageInputs, Inputs, make_plan, open_inputs
 from verglas.jobs.refine3d_remarks import device_remarks, duplicate_remarks, group_remarks
 from verglas.jobs.spec import Context, Plan
 from verglas.types import Particles
@@ -41,11 +41,11 @@ def check_inputs(params: "Refine3dParams", context: Context) -> Plan:
     check_disk(disk_bytes(inputs), context.output)
     doubts: tuple[str, ...] = () if context.continuing else (*offsets_warning(params, inputs, plan), *group_remarks(inputs.particles))
     doubts = (*device_remarks(context.resources.device), *duplicate_remarks(inputs.particles), *doubts)
-    warnings = (*inputs.warnings, *doubts, *look_at_images(params, inputs, plan))
+    warnings = (*inputs.warnings, *doubts, *look_at_images(params.particles, inputs, plan, params.skip_image_checks))
     return Plan(forecast(params, inputs, plan, context), warnings, inputs.stacks)
 
 
-def check_sizes(plan: "refine_plan.Plan", inputs: Inputs) -> None:
+def check_sizes(plan: "refine_plan.Plan", inputs: ImageInputs) -> None:
     """The mask must fit into every image, the searches into the mask, the box must be even."""
     for group in inputs.particles.optics:
         extent = group.box * group.pixel_size
@@ -98,9 +98,9 @@ def offsets_warning(params: "Refine3dParams", inputs: Inputs, plan: "refine_plan
             f"(largest {away.max():.1f} Å), and with --no-keep-offsets the search starts from 0: leave that out, or give a larger --offset-range",)
 
 
-def look_at_images(params: "Refine3dParams", inputs: Inputs, plan: "refine_plan.Plan") -> tuple[str, ...]:
-    """Normalisation and contrast of a sample of the particles."""
-    particles, star = inputs.particles, params.particles
+def look_at_images(star: Path, inputs: ImageInputs, plan: "refine_plan.Plan", skip: bool) -> tuple[str, ...]:
+    """Normalisation and contrast of a sample of the particles; `skip`: only that they are numbers."""
+    particles = inputs.particles
     rows, reader = pixels.sample_rows(len(particles)), ImageSource(particles, inputs.root)
     parts = []
     for number, group in enumerate(particles.optics):
@@ -109,7 +109,7 @@ def look_at_images(params: "Refine3dParams", inputs: Inputs, plan: "refine_plan.
             images = reader.read(some)
             pixels.require_numbers(images, some, particles, star)
             parts.append(pixels.look(images, some, plan.diameter / (2 * group.pixel_size)))
-    if params.skip_image_checks:
+    if skip:
         return ()
     sample = pixels.join(parts)
     return (*pixels.require_normalised(sample, particles, star), *pixels.require_white(sample, star))

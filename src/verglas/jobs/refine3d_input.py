@@ -24,17 +24,12 @@ Mtf = tuple[np.ndarray, np.ndarray]
 """(frequency in 1/detector pixel, value)."""
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """`root`: the folder that image names are relative to; `reference`, `mask`: on the grid of optics group 1.
-
-    `mtf`: one for each optics group; `stacks`: the image files; `notes` and `warnings` for the user.
-    """
+@dataclass(frozen=True, kw_only=True)
+class ImageInputs:
+    """`root`: the folder that image names are relative to; `mtf`: one for each optics group; `stacks`: the image files."""
 
     particles: Particles
     root: Path
-    reference: Map
-    mask: Map | None
     mtf: tuple[Mtf | None, ...]
     stacks: tuple[Path, ...]
     notes: tuple[str, ...] = ()
@@ -49,17 +44,30 @@ class Inputs:
         return self.particles.optics[0].pixel_size
 
 
-def open_inputs(params: "Refine3dParams") -> Inputs:
-    """Read tables, headers and maps (no images)."""
-    particles = read_particles(params.particles)
-    root = project_root(params.particles)
-    warnings = validate_images(particles, root, str(params.particles))
-    group = particles.optics[0]
-    reference, notes = fit_map(open_map(params.reference), params.reference, group.box, group.pixel_size)
-    mask = None if params.mask is None else open_mask(params.mask, reference, "the particles' grid")
+@dataclass(frozen=True, kw_only=True)
+class Inputs(ImageInputs):
+    """`reference`, `mask`: on the grid of optics group 1; `notes` and `warnings` are for the user."""
+
+    reference: Map
+    mask: Map | None
+
+
+def open_images(path: Path) -> ImageInputs:
+    """Read a particle table and the headers of its stacks."""
+    particles = read_particles(path)
+    root = project_root(path)
+    warnings = validate_images(particles, root, str(path))
     mtf, missing = read_mtfs(particles, root)
     stacks = tuple(root / name for name in particles.images.stacks)
-    return Inputs(particles, root, reference, mask, mtf, stacks, notes, (*warnings, *missing))
+    return ImageInputs(particles=particles, root=root, mtf=mtf, stacks=stacks, warnings=(*warnings, *missing))
+
+
+def open_inputs(params: "Refine3dParams") -> Inputs:
+    """Read tables, headers and maps (no images)."""
+    images = open_images(params.particles)
+    reference, notes = fit_map(open_map(params.reference), params.reference, images.box, images.pixel_size)
+    mask = None if params.mask is None else open_mask(params.mask, reference, "the particles' grid")
+    return Inputs(**{**vars(images), "notes": notes}, reference=reference, mask=mask)
 
 
 def fit_map(volume: Map, path: Path, box: int, pixel: float) -> tuple[Map, tuple[str, ...]]:

@@ -10,11 +10,11 @@ from verglas.io.image_source import ImageSource
 from verglas.jobs import refine3d_state as states
 from verglas.jobs.refine3d_adopt import last_iteration, read_state
 from verglas.jobs.refine3d_files import write_final, write_iteration
-from verglas.jobs.refine3d_input import Inputs, make_plan, open_inputs
+from verglas.jobs.refine3d_input import ImageInputs, make_plan, open_inputs
 from verglas.jobs.refine3d_state import Checkpoint
 from verglas.jobs.refine3d_tell import Teller
 from verglas.jobs.spec import Context
-from verglas.types import Particles
+from verglas.types import Map, Particles
 
 if TYPE_CHECKING:
     from verglas.jobs.refine3d import Refine3dParams
@@ -40,7 +40,7 @@ def refine(params: "Refine3dParams", context: Context) -> None:
     memory = make_budget(context) if earlier is None else Budget(earlier.work, earlier.cache)
     teller = Teller(context, inputs.particles)
     with teller.heard():
-        source = make_source(inputs, plan, memory, teller)
+        source = make_source(inputs, inputs.mask, plan, memory, teller)
         if earlier is None:
             origin = inputs.particles.poses.origin if params.keep_offsets else None
             state = loop.start(source, np.array(inputs.reference.data), inputs.pixel_size, plan, origin)
@@ -92,12 +92,12 @@ def restore(context: Context, particles: Particles, plan: "Plan") -> Checkpoint 
     return Checkpoint(read_state(folder, number, particles, plan), particles.half, memory.work, memory.cache)
 
 
-def make_source(inputs: Inputs, plan: "Plan", memory: "Budget", teller: Teller) -> "Source":
-    """Images, detector curves and mask as the method reads them."""
+def make_source(inputs: ImageInputs, given: Map | None, plan: "Plan", memory: "Budget", teller: Teller) -> "Source":
+    """Images, detector curves and the mask that was given, as the method reads them."""
     from verglas.methods.refine import source
 
     reader = ImageSource(inputs.particles, inputs.root)
-    mask = None if inputs.mask is None else np.array(inputs.mask.data)
+    mask = None if given is None else np.array(given.data)
     grid = (inputs.box, inputs.pixel_size)
     made = source.make_source(inputs.particles, reader.read, grid, plan.diameter, memory, inputs.mtf, mask)
     return replace(made, progress=teller.progress)

@@ -34,8 +34,8 @@ def state_path(folder: Path, iteration: int) -> Path:
     return folder / f"{root_name(iteration)}_state.npz"
 
 
-def save(folder: Path, checkpoint: Checkpoint) -> None:
-    """run_itNNN_state.npz, atomically."""
+def save(folder: Path, checkpoint: Any) -> None:
+    """run_itNNN_state.npz, atomically; `checkpoint`: nested frozen types with a `state`."""
     with atomic_path(state_path(folder, checkpoint.state.iteration)) as path, path.open("wb") as handle:
         np.savez(handle, **flatten(checkpoint))  # type: ignore[arg-type]
 
@@ -56,10 +56,16 @@ def newest(folder: Path) -> int | None:
 
 def load(folder: Path, iteration: int) -> Checkpoint:
     """The checkpoint after `iteration`."""
+    one: Checkpoint = load_as(Checkpoint, folder, iteration)
+    return one
+
+
+def load_as(kind: Any, folder: Path, iteration: int) -> Any:
+    """What was saved after `iteration`, a frozen type `kind`."""
     path = state_path(folder, iteration)
     try:
         with np.load(path, allow_pickle=False) as columns:
-            return rebuild(Checkpoint, dict(columns), "")
+            return rebuild(kind, dict(columns), "")
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise DataError(
             f"is not a state of this version: {error}", where=str(path),
@@ -104,6 +110,7 @@ def rebuild(kind: Any, columns: dict[str, np.ndarray], name: str) -> Any:
 
 
 def _names() -> dict[str, Any]:
+    from verglas.methods.classify.state import ClassState
     from verglas.methods.refine.state import State
 
-    return {"State": State}
+    return {"State": State, "ClassState": ClassState}

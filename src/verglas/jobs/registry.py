@@ -21,6 +21,10 @@ ENTRIES: dict[str, Entry] = {
     "refine3d": Entry(
         "verglas.jobs.refine3d", "JOB", "Refine one structure from particles and a starting map, halves kept independent."
     ),
+    "class2d": Entry("verglas.jobs.class2d", "JOB", "2D class averages."),
+    "class3d": Entry("verglas.jobs.class3d", "JOB", "3D classes with alignment."),
+    "class3d-fixed": Entry("verglas.jobs.class3d_fixed", "JOB", "3D classes of particles whose poses stay as they are."),
+    "initialmodel": Entry("verglas.jobs.initialmodel", "JOB", "A first 3D map from particles alone."),
     "reconstruct": Entry("verglas.jobs.reconstruct", "JOB", "A map and half maps from particles with known poses."),
     "mask": Entry("verglas.jobs.mask", "JOB", "Make a soft solvent mask from a map."),
     "postprocess": Entry(

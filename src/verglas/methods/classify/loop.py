@@ -37,11 +37,12 @@ LAST_ORDER = 3
 
 @dataclass(frozen=True)
 class Step:
-    """What an iteration did beyond its state: seconds by stage, size of the coarse band (px)."""
+    """What an iteration did beyond its state: seconds by stage, size of the coarse band (px), fine angular step (rad)."""
 
     state: ClassState
     seconds: dict[str, float]
     coarse_size: int
+    angular_step: float
 
 
 def start(source: Source, references: np.ndarray, pixel: float, plan: ClassPlan, origin: np.ndarray, angles: np.ndarray | None = None) -> ClassState:
@@ -102,19 +103,22 @@ def step(state: ClassState, source: Source, plan: ClassPlan) -> Step:
     tally = tallies[0] if len(tallies) == 1 else maximise.merged(*tallies)
     after = _closed(after, state, poses, tally, rows, source, plan, tau)
     coarse = converge.coarse_size(grid.step, plan.search.diameter, setting.extent, state.current_size)
-    return Step(after, dict(watch.seconds), coarse)
+    return Step(after, dict(watch.seconds), coarse, grid.step / 2)
 
 
 def _sampled(state: ClassState, source: Source, plan: ClassPlan, random: torch.Generator, watch: Stopwatch) -> ClassState:
-    """The perturbation of this iteration, accuracies when they are due, and a finer grid when they ask for it."""
+    """The perturbation of this iteration, accuracies when they are due, and a finer grid when they ask for it.
+
+    A grid is fine enough for a resolution d when its fine step moves the particle's edge, half a diameter D away, by half of d: d / D.
+    """
     iteration, sampling = state.iteration + 1, state.sampling
     due = iteration > 1 and (isinstance(plan.algorithm, Em) or iteration % EVERY == 0 or iteration == plan.iterations)
     if due:
         with watch("accuracy"):
             state = replace(state, model=replace(state.model, accuracy=_accuracies(state, source, plan, random)))
     if due and plan.auto_sampling and state.without_gain > 0 and sampling.order < LAST_ORDER:
-        angle = float(state.model.accuracy[:, 0].min())
-        if converge.fine_angle(sampling.order) >= converge.FINE_ENOUGH * angle:
+        angle, shown = float(state.model.accuracy[:, 0].min()), state.resolution / plan.search.diameter
+        if converge.fine_angle(sampling.order) >= max(converge.FINE_ENOUGH * angle, shown):
             sampling = replace(sampling, order=sampling.order + 1)
     return replace(state, sampling=replace(sampling, perturbation=next_perturbation(sampling.perturbation, random)))
 
@@ -178,21 +182,22 @@ def _maximisation(
     tau, correlation = how
     model, momentum, vdam, iteration = state.model, state.momentum, plan.algorithm, state.iteration + 1
     size, step = len(rows), 0.0
-    gone: tuple[int, ...] = ()
+    gone = -1
     if isinstance(vdam, Vdam):
         assert momentum is not None
         tally, step = maximise.merged(*tallies), step_size(plan, vdam, iteration)
-        pair = maximise.inactive(model, momentum, vdam.inactivity) if plan.ini < iteration < plan.ini + plan.between else None
-        if pair is not None:
-            model, momentum = maximise.replaced(model, momentum, *pair)
-        gone = () if pair is None else (pair[0],)
-        model, momentum = maximise.vdam_maps((tallies[0], tallies[1]), model, momentum, plan, step, tau, gone)
+        model, momentum = maximise.vdam_maps((tallies[0], tallies[1]), model, momentum, plan, step, tau)
     else:
         tally = tallies[0]
         model = maximise.em_maps(tally, model, plan, tau)
     keep = MEMORY if size < len(source.particles) and isinstance(vdam, Vdam) else 0.0
     members = np.bincount(source.particles.group[rows], minlength=len(source.particles.group_names))
     model = maximise.shared(model, tally, plan, members, keep, noise=not correlation)
+    if isinstance(vdam, Vdam) and momentum is not None and plan.ini < iteration < plan.ini + plan.between:
+        pair = maximise.inactive(model, momentum, vdam.inactivity)
+        if pair is not None:
+            model, momentum = maximise.replaced(model, momentum, *pair)
+            gone = pair[0]
     norm = state.alignment.norm
     if plan.search.correct_norm and not correlation:
         norm, average = update_norms(norm, model.average_norm, tally.residual, rows)

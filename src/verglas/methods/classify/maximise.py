@@ -54,13 +54,12 @@ def new_momentum(model: Classes, box: int, padding: float) -> Momentum:
 
 
 def vdam_maps(
-    halves: tuple[Tally, Tally], model: Classes, momentum: Momentum, plan: ClassPlan, step: float, tau: float, skip: tuple[int, ...]
+    halves: tuple[Tally, Tally], model: Classes, momentum: Momentum, plan: ClassPlan, step: float, tau: float
 ) -> tuple[Classes, Momentum]:
     """One step along the gradient of every class; `halves`: the even and the odd particles of the mini-batch.
 
     g = data / max(1, weight) per half, moments m and v, G = (mA + mB)/2 / sqrt(v); V <- V + step_k (f G - (1 - f) V) with
     f = snr / (1 + snr), snr = 2 T |V| / |mA - mB| per shell and step_k = step (1 - exp(-(3 K + 10) share_k)).
-    `skip`: classes that were replaced in this iteration.
     """
     first, second = momentum.first.copy(), momentum.second.copy()
     maps, tau2, ssnr, sigma2 = [], [], [], []
@@ -76,7 +75,7 @@ def vdam_maps(
         tau2.append(tau * power)
         ssnr.append(tau * power * weight)
         sigma2.append(1 / np.maximum(weight, 1e-30))
-        if share[k] <= 0 or k in skip:
+        if share[k] <= 0:
             maps.append(volume)
             continue
         at = _window(first.shape[2:], pair[0].data.shape)
@@ -166,7 +165,7 @@ def flattened(maps: np.ndarray, plan: ClassPlan, pixel: float, mask: np.ndarray 
     if mask is None:
         radius = plan.search.diameter / (2 * pixel)
         mask = soft_sphere(maps.shape[-1], radius, MASK_EDGE_PX, 2 if plan.flat else 3).numpy()
-    return np.asarray(maps * mask)
+    return np.asarray((np.maximum(maps, 0) if plan.non_negative else maps) * mask)
 
 
 def centred(model: Classes, momentum: Momentum | None, plan: ClassPlan, pixel: float) -> tuple[Classes, Momentum | None]:

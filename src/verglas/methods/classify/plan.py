@@ -39,8 +39,9 @@ class ClassPlan:
     """K classes, T = `tau` (weight of the data against the prior), `iterations` in all.
 
     `search`: symmetry, mask, sampling, corrections and seed, as for a refinement. psi_step (rad) > 0: 2D classes, with this fine
-    in-plane step. limit (Å) > 0: nothing finer is used in the search. sigma (rad) > 0: local searches. `align` False: poses stay.
+    in-plane step. limit (Å) > 0: nothing finer is used in the search. sigma (rad) > 0: local searches.
     `auto_sampling`: the grid gets finer when the accuracy asks for it. `centre`: 2D averages are kept in the middle.
+    `non_negative`: no negative density.
     """
 
     classes: int
@@ -53,6 +54,7 @@ class ClassPlan:
     sigma: float = 0.0
     centre: bool = True
     auto_sampling: bool = False
+    non_negative: bool = False
 
     @property
     def flat(self) -> bool:

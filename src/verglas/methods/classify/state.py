@@ -43,7 +43,10 @@ class Momentum:
 
 @dataclass(frozen=True)
 class Progress:
-    """Changes since the iteration before: angles (rad), offsets (Å), fraction of the particles that switched class; what was used."""
+    """Changes since the iteration before: angles (rad), offsets (Å), fraction of the particles that switched class; what was used.
+
+    replaced: the class that was given up, -1 for none.
+    """
 
     angles: float = 999.0
     offsets: float = 999.0
@@ -51,7 +54,7 @@ class Progress:
     subset: int = 0
     step_size: float = 0.0
     tau: float = 0.0
-    replaced: tuple[int, ...] = ()
+    replaced: int = -1
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,87 @@
+"""class3d: several 3D references at once, with alignment."""
+
+from math import radians
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from verglas.jobs.classify_params import ClassifyParams
+from verglas.jobs.spec import Context, Job, Plan, option
+
+if TYPE_CHECKING:
+    from verglas.jobs.classify_door import ClassInputs
+    from verglas.methods.classify.plan import ClassPlan
+
+
+class Class3dParams(ClassifyParams):
+    """Options of `verglas class3d`."""
+
+    reference: Path = option(help="Starting map (MRC) of all classes, or a STAR file with one _rlnReferenceImage for each.", relion="fn_ref")
+    mask: Path | None = option(None, help="Soft solvent mask, values 0 to 1, on the grid of the particles.", relion="fn_mask")
+    classes: int = option(4, help="Number of classes.", ge=1, le=100, relion="nr_classes")
+    iterations: int = option(25, help="Iterations.", ge=1, le=999, relion="nr_iter")
+    tau: float = option(4.0, help="Weight of the data against the prior.", gt=0, le=100, relion="tau_fudge")
+    symmetry: str = option("C1", help="Point group: Cn, Dn, T, O, I1 to I4.", relion="sym_name")
+    initial_lowpass: float = option(60.0, help="Low-pass filter of the starting maps.", unit="Å", gt=0, le=500, relion="ini_high")
+    absolute_greyscale: bool = option(
+        False, help="The starting maps have the grey scale of the particles; otherwise the first iteration compares by correlation.",
+        relion="ref_correct_greyscale")
+    healpix_order: int = option(2, help="Angular grid: steps of 60 degrees / 2^order, searched at half that step.", ge=0, le=6)
+    local_search: float = option(
+        0.0, help="Search only within three times this angle of the orientations in the STAR file; 0: everywhere.", unit="degrees", ge=0, le=60)
+    fast_subsets: bool = option(False, help="The first 15 iterations look at a part of the particles.", relion="do_fast_subsets")
+    padding: float = option(2.0, help="Oversampling of the Fourier transform of the maps.", ge=1, le=3, relion="pad", level="advanced")
+    norm_correction: bool = option(True, help="Estimate each particle's contrast normalisation.", level="advanced")
+    scale_correction: bool = option(True, help="Estimate the intensity scale of each group (micrograph).", level="advanced")
+
+
+def references_of(params: Class3dParams) -> tuple[Path, ...]:
+    """The map, or the maps that a STAR file lists."""
+    if params.reference.suffix != ".star":
+        return (params.reference,)
+    from verglas.errors import InputError
+    from verglas.io.star import read_star
+
+    for name, table in read_star(params.reference).items():
+        if "rlnReferenceImage" in table:
+            names = tuple(str(x) for x in table["rlnReferenceImage"])
+            if len(names) != params.classes:
+                raise InputError(f"{len(names)} references for {params.classes} classes", where=f"{params.reference}, block {name}",
+                                 remedy=f"give --classes {len(names)}")
+            return tuple(Path(one) if Path(one).exists() else params.reference.parent / Path(one).name for one in names)
+    raise InputError("no column _rlnReferenceImage", where=str(params.reference), remedy="give a map (.mrc) or a table of maps")
+
+
+def class_plan(params: Class3dParams, inputs: "ClassInputs", seed: int) -> "ClassPlan":
+    """The options in Å and radians."""
+    from verglas.jobs.classify_door import search_plan
+    from verglas.methods.classify.plan import ClassPlan, Em
+
+    search = search_plan(
+        params, inputs.images, seed, symmetry=params.symmetry, initial_lowpass=params.initial_lowpass,
+        absolute_greyscale=params.absolute_greyscale, healpix_order=params.healpix_order, padding=params.padding,
+        correct_norm=params.norm_correction, correct_scale=params.scale_correction,
+    )
+    return ClassPlan(
+        params.classes, params.iterations, params.tau, search, Em(params.fast_subsets), limit=params.limit_resolution,
+        sigma=radians(params.local_search))
+
+
+def check(params: Class3dParams, context: Context) -> Plan:
+    from verglas.core.symmetry import operators
+    from verglas.jobs.classify_door import check_classification, open_class_inputs
+
+    operators(params.symmetry)
+    inputs = open_class_inputs(params.particles, references_of(params), params.mask)
+    plan = class_plan(params, inputs, context.resources.seed)
+    return check_classification(params, inputs, plan, context, plan.iterations)
+
+
+def run(params: Class3dParams, context: Context) -> None:
+    from verglas.jobs.classify_door import open_class_inputs
+    from verglas.jobs.classify_run import classify
+
+    inputs = open_class_inputs(params.particles, references_of(params), params.mask)
+    classify(inputs, class_plan(params, inputs, context.resources.seed), context, params.keep_offsets)
+
+
+JOB = Job("class3d", "Class3D", "3D classes with alignment.", Class3dParams, check, run, "relion.class3d", can_continue=True)
