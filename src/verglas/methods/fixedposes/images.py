@@ -1,6 +1,6 @@
 """The particle images as a classification with fixed poses sees them: transforms and contrast on one band, computed once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +10,7 @@ from torch import Tensor
 from verglas.core.ctf import CtfOptions
 from verglas.core.rotations import euler_to_matrix
 from verglas.core.shifts import phases
-from verglas.methods.refine.images import Geometry, Mtf, contrast, geometry, whole_pixels
+from verglas.methods.refine.images import Mtf, contrast, geometry, whole_pixels
 from verglas.methods.refine.spectra import Reader, SpectraSource
 from verglas.runtime.blocks import Budget, most, split
 from verglas.runtime.stopwatch import Stopwatch
@@ -22,21 +22,24 @@ MARGIN = 2
 
 @dataclass(frozen=True)
 class Grid:
-    """The model's grid: `box` voxels of `pixel` Å cover the field of view of the first optics group; shells 0 .. `shells` are compared."""
+    """The model's grid: `box` voxels of `pixel` Å cover the field of view of the first optics group; shells `first` .. `shells` are compared."""
 
     box: int
     pixel: float
     shells: int
+    first: int = 1
 
 
-def make_grid(box: int, pixel: float, resolution: float) -> Grid:
-    """The smallest box that is quick to transform and holds all shells up to `resolution` Å."""
+def make_grid(box: int, pixel: float, resolution: float, coarsest: float = np.inf) -> Grid:
+    """The smallest box that is quick to transform and holds all shells up to `resolution` Å; what is coarser than `coarsest` Å is not compared
+    (but at most a third of the shells is left out)."""
     shells = int(min(max(round(box * pixel / resolution), 1), box // 2))
+    first = max(1, min(int(np.ceil(box * pixel / coarsest)), shells // 3))
     least = 2 * (shells + MARGIN)
     if least >= box:
-        return Grid(box, pixel, shells)
+        return Grid(box, pixel, shells, first)
     small = min(n for n in range(least + least % 2, box + 1, 2) if n == box or _quick(n))
-    return Grid(small, box * pixel / small, shells)
+    return Grid(small, box * pixel / small, shells, first)
 
 
 def _quick(n: int) -> bool:
@@ -49,9 +52,9 @@ def _quick(n: int) -> bool:
 
 @dataclass(frozen=True)
 class Block:
-    """n images of one optics group: x (n, P) transforms moved to the origin, c (n, P) contrast (CTF and gain) of scale 1.
+    """n images of one optics group: x (n, P) transforms, masked and moved to the origin; c (n, P) contrast, so that x = scale c S + noise.
 
-    For CTF-premultiplied images x and c are those of images multiplied once: X / C and C, so that x = s c S + noise always holds.
+    The contrast is the CTF (its square for CTF-premultiplied images) times the gain of the group; scales of single particles are apart.
     """
 
     rows: np.ndarray
@@ -66,11 +69,12 @@ class Images:
 
     def __init__(
         self, particles: Particles, reader: Reader, grid: Grid, diameter: float, budget: Budget, options: CtfOptions | None = None,
-        mtf: tuple[Mtf | None, ...] = (),
+        mtf: tuple[Mtf | None, ...] = (), progress: Callable[[int], None] = lambda count: None,
     ) -> None:
+        """`progress` is told how many images a block that has been worked on held; it may raise to stop."""
         ones = np.ones(len(particles))
         self.particles = replace(particles, defocus=replace(particles.defocus, scale=ones))
-        self.grid, self.budget, self.options = grid, budget, options or CtfOptions()
+        self.grid, self.budget, self.options, self.progress = grid, budget, options or CtfOptions(), progress
         self.geometry = tuple(geometry(group, grid.box, grid.pixel, grid.shells) for group in particles.optics)
         self._sources = tuple(
             SpectraSource(reader, np.empty(0, np.int64), geo, diameter, 0, mtf[g] if mtf else None) for g, geo in enumerate(self.geometry)
@@ -85,9 +89,9 @@ class Images:
     def __len__(self) -> int:
         return len(self.particles)
 
-    def pixels(self, group: int, shells: int) -> int:
-        """Number of pixels of the band of shells 0 .. `shells`."""
-        return self.geometry[group].band.upto(shells)
+    def begin(self, group: int) -> int:
+        """The first pixel of the band that is compared."""
+        return self.geometry[group].band.upto(self.grid.first - 1)
 
     def blocks(self, rows: np.ndarray, shells: int, copies: int) -> Iterator[Block]:
         """`rows` (n,), group by group; `copies`: arrays of (n, P) complex numbers that the work on a block needs at once."""
@@ -96,6 +100,7 @@ class Images:
             count = geo.band.upto(shells)
             for some in split(mine, most(self.budget.work, 8 * count * (copies + 3))):
                 yield self._block(some, g, count)
+                self.progress(len(some))
 
     def _block(self, rows: np.ndarray, group: int, count: int) -> Block:
         turned = self.rotations[torch.from_numpy(rows)]
@@ -119,9 +124,4 @@ class Images:
         x = self._sources[group].get(rows, shift, watch, count).masked
         rest = torch.from_numpy(some.poses.origin / geo.pixel - shift)
         x = x * phases(rest, geo.band.k[:count, 0], geo.band.k[:count, 1], geo.band.box)
-        x = x * torch.from_numpy(some.norm_factor if hasattr(some, "norm_factor") else np.ones(len(rows))).to(torch.float32)[:, None]
-        return x, self._contrast(some, geo, count)
-
-    def _contrast(self, some: Particles, geo: Geometry, count: int) -> Tensor:
-        scale = np.ones(len(some.group_names))
-        return contrast(geo, some, scale, self.options)[:, :count]
+        return x, contrast(geo, some, np.ones(len(some.group_names)), self.options)[:, :count]

@@ -66,11 +66,13 @@ class Stop:
 class Plan:
     """A classification of particles with known poses into `classes`. Lengths in Å.
 
-    `resolution`: nothing finer is compared; `lowpass` of the starting maps; `diameter` of the circular image mask.
+    `resolution`: nothing finer is compared, and nothing coarser than `coarsest`; `lowpass` of the starting maps;
+    `diameter` of the circular image mask.
     """
 
     classes: int = 2
     resolution: float = 8.0
+    coarsest: float = 150.0
     lowpass: float = 20.0
     diameter: float = 200.0
     symmetry: str = "C1"

@@ -1,0 +1,127 @@
+"""Door checks and forecast of class3d-fixed."""
+
+from math import pi
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from verglas.errors import InputError
+from verglas.io.image_source import ImageSource
+from verglas.jobs import refine3d_images as pixels
+from verglas.jobs.class3d_fixed_files import newest
+from verglas.jobs.class3d_fixed_input import Inputs, make_grid, make_plan, open_inputs
+from verglas.jobs.folder import JOB_FILE
+from verglas.jobs.provenance import read_record
+from verglas.jobs.refine3d_check import check_disk
+from verglas.jobs.refine3d_remarks import duplicate_remarks
+from verglas.jobs.spec import Context, Plan, PlanLine, options
+
+if TYPE_CHECKING:
+    from verglas.jobs.class3d_fixed import Class3dFixedParams
+    from verglas.methods.fixedposes.plan import Plan as MethodPlan
+
+FEWEST = 10
+"""Particles per class."""
+MEGABYTE = 2.0**20
+FIXED = ("particles", "classes", "target_resolution", "coarsest_resolution",
+         "mask", "focus_mask", "mask_diameter", "symmetry", "scale", "padding", "intact_first_peak")
+"""Options without which a kept state means something else."""
+
+
+def check_inputs(params: "Class3dFixedParams", context: Context) -> Plan:
+    """Raise on what cannot be classified; otherwise the forecast, with doubts as warnings."""
+    from verglas.core.symmetry import operators
+
+    operators(params.symmetry)
+    inputs = open_inputs(params)
+    plan = make_plan(params, inputs, context.resources.seed)
+    check_sizes(params, plan, inputs)
+    if context.continuing:
+        check_continuation(params, context)
+    each = params.classes * 4.0 * inputs.box**3 + 400.0 * len(inputs.particles)
+    check_disk(3 * each, context.output)
+    warnings = (*inputs.warnings, *device_doubts(context.resources.device), *duplicate_remarks(inputs.particles), *look(params, inputs, plan))
+    return Plan(forecast(params, inputs, plan, context, each), warnings, inputs.stacks)
+
+
+def check_sizes(params: "Class3dFixedParams", plan: "MethodPlan", inputs: Inputs) -> None:
+    """Images, masks and numbers that fit each other."""
+    for group in inputs.particles.optics:
+        extent = group.box * group.pixel_size
+        if plan.diameter > extent:
+            raise InputError(f"mask diameter {plan.diameter:g} Å, but the box of optics group {group.name} is {extent:.1f} Å wide",
+                             where="--mask-diameter", remedy=f"give at most {extent:.0f}")
+        if group.box % 2:
+            raise InputError(f"box of {group.box} px, expected an even number", where=f"optics group {group.name}",
+                             remedy="extract or crop the particles in an even box")
+    nyquist = 2 * inputs.pixel_size
+    if params.target_resolution < nyquist:
+        raise InputError(f"--target-resolution {params.target_resolution:g} Å is beyond Nyquist ({nyquist:.2f} Å)",
+                         remedy="6 to 15 Å is usual: as coarse as still shows the change")
+    if len(inputs.particles) < FEWEST * params.classes:
+        raise InputError(f"{len(inputs.particles)} particles for {params.classes} classes, expected at least {FEWEST} for each",
+                         where=str(params.particles), remedy="give fewer classes or more particles")
+    if inputs.mask is not None and inputs.focus is not None:
+        outside = float((inputs.focus.data * (1 - inputs.mask.data)).sum() / inputs.focus.data.sum())
+        if outside > 0.5:
+            raise InputError(f"{100 * outside:.0f} % of the focus mask lies outside the solvent mask", where=str(params.focus_mask),
+                             remedy="make both masks from maps on the same grid")
+
+
+def check_continuation(params: "Class3dFixedParams", context: Context) -> None:
+    """What may not change, and whether anything is left to do."""
+    folder = context.output
+    if not (folder / JOB_FILE).exists():
+        return
+    before, now = read_record(folder)["params"], params.model_dump(mode="json")
+    flags = {one.name: one.flag for one in options(type(params))}
+    for name in FIXED:
+        if name in before and now[name] != before[name]:
+            raise InputError(f"{flags[name]} {now[name]} on a classification that was begun with {before[name]}", where=str(folder),
+                             remedy="it cannot be changed on the way: leave it out, or start a new job")
+    done = newest(folder)
+    if done is not None and done >= params.max_iterations:
+        raise InputError(f"--max-iterations {params.max_iterations}, but iteration {done} is done", where=str(folder),
+                         remedy="give a larger number")
+
+
+def device_doubts(device: str) -> tuple[str, ...]:
+    """A GPU that is not used is said, not passed over."""
+    return () if device == "cpu" else (f"class3d-fixed of this version computes on the CPU, not on {device}",)
+
+
+def look(params: "Class3dFixedParams", inputs: Inputs, plan: "MethodPlan") -> tuple[str, ...]:
+    """Normalisation and contrast of a sample of the particles."""
+    particles, reader = inputs.particles, ImageSource(inputs.particles, inputs.root)
+    rows, parts = pixels.sample_rows(len(particles)), []
+    for number, group in enumerate(particles.optics):
+        some = rows[particles.optics_index[rows] == number]
+        if len(some):
+            images = reader.read(some)
+            pixels.require_numbers(images, some, particles, params.particles)
+            parts.append(pixels.look(images, some, plan.diameter / (2 * group.pixel_size)))
+    if params.skip_image_checks:
+        return ()
+    sample = pixels.join(parts)
+    return (*pixels.require_normalised(sample, particles, params.particles), *pixels.require_white(sample, params.particles))
+
+
+def forecast(params: "Class3dFixedParams", inputs: Inputs, plan: "MethodPlan", context: Context, each: float) -> tuple[PlanLine, ...]:
+    """The lines of a dry run; `each`: bytes of the files of one iteration."""
+    from verglas.runtime.blocks import budget
+
+    grid, count = make_grid(plan, inputs), len(inputs.particles)
+    image = 12 * pi / 2 * grid.shells**2
+    kept = count * image <= budget(context.resources.memory_gb).cache
+    sums = 2 * params.classes * 12 * (plan.padding * 2 * grid.shells) ** 3 / 2
+    maps = 4.0 * grid.box**3 * 8 * params.classes
+    members = np.bincount(inputs.particles.half, minlength=3)
+    return (
+        PlanLine("particles", f"{count} in {len(inputs.particles.optics)} optics groups",
+                 "half sets as in the file" if members[0] == 0 else f"half sets drawn with seed {plan.seed}"),
+        PlanLine("compared to", f"{grid.box * grid.pixel / grid.shells:.2f} Å", f"on {grid.box} px of {grid.pixel:.3f} Å"),
+        PlanLine("classes", f"{params.classes}", "classes may differ within the focus mask" if inputs.focus is not None else ""),
+        PlanLine("memory", f"{(kept * count * image + sums + maps) / MEGABYTE + 600:.0f} MB",
+                 f"{count * image / MEGABYTE:.0f} MB of transformed images " + ("stay in memory" if kept else "do not fit: made anew each time")),
+        PlanLine("disk", f"{params.max_iterations * each / MEGABYTE:.0f} MB", f"at most {params.max_iterations} full iterations"),
+    )

@@ -1,0 +1,95 @@
+"""What a classification with fixed poses says while it runs and at its end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from verglas.jobs.context import Stopped
+from verglas.jobs.spec import Context
+
+if TYPE_CHECKING:
+    from verglas.methods.fixedposes.loop import Batch, Step
+    from verglas.methods.fixedposes.plan import Plan
+
+SCALE_BINS = 40
+
+
+class Teller:
+    """Progress, one line and one event per iteration, and the report."""
+
+    def __init__(self, context: Context, total: int, plan: "Plan") -> None:
+        from verglas.report.live import LiveReport
+
+        self.context, self.total, self.plan = context, total, plan
+        self.done, self.stage = 0, "first maps"
+        self.report = LiveReport(context.output)
+
+    def progress(self, count: int) -> None:
+        """`count` more images have been compared; within an iteration is also where a request to stop is heard."""
+        self.done += count
+        self.context.progress.advance(self.done % max(self.total, 1), self.total, self.stage)
+        self.context.stop_if_asked()
+
+    def batch(self, batch: "Batch") -> None:
+        """After an iteration on a batch."""
+        found = batch.numbers
+        self.stage, self.done = f"batch {batch.iteration + 1}", 0
+        self.context.event(
+            "batch", number=batch.iteration, particles=batch.particles, learning_rate=batch.rate, class_similarity=batch.similarity,
+            class_sizes=found.sizes.tolist(), ess=found.ess, rms_density_change=found.density, ave_pmax=found.pmax)
+        self.context.log(f"batch {batch.iteration} of {batch.total}: {batch.particles} particles, learning rate {batch.rate:.2f}, class similarity "
+                         f"{batch.similarity:.2f}, classes {shares(found.sizes)}, ESS {found.ess:.2f}, RMS density change {found.density:.2e}")
+
+    def tell(self, step: "Step", resolutions: list[float]) -> None:
+        """After a full iteration whose files are on disk."""
+        found, number = step.numbers, step.state.iteration
+        counts, edges = np.histogram(step.state.model.scale, SCALE_BINS)
+        later = {} if np.isnan(found.kl) else {"kl": found.kl, "change_classes": found.switches, "class_flow": found.flow.tolist()}
+        self.context.event(
+            "iteration", iteration=number, resolution_A=min(resolutions), class_resolution_A=resolutions, class_sizes=found.sizes.tolist(),
+            ess=found.ess, rms_density_change=found.density, ave_pmax=found.pmax, gain=float(step.gain.mean()), particles=self.total,
+            scales={"edges": edges.tolist(), "counts": counts.tolist()}, **later)
+        switches = "" if np.isnan(found.kl) else f"{100 * found.switches:.2f} % switched, KL {found.kl:.2e}, "
+        self.context.log(f"iteration {number}: classes {shares(found.sizes)}, {switches}ESS {found.ess:.3f}, RMS density change {found.density:.2e}, "
+                         f"log-likelihood gain {step.gain.mean():.3f} per particle, scales {step.state.model.scale.std():.3f} (standard deviation)")
+        self.stage, self.done = f"iteration {number + 1}", 0
+        self.report.update()
+
+    def close(self, step: "Step", focus: np.ndarray, first: int, stopped: bool) -> None:
+        """Why it ended, what is doubtful, and the last page of the report; `first`: the first shell that was compared."""
+        from verglas.methods.fixedposes.measure import contrasts, information, sameness
+
+        if stopped:
+            self.context.warn(f"stopped on request after iteration {step.state.iteration}: its results are those of the job")
+        elif not step.converged:
+            self.context.warn(f"ended at --max-iterations {self.plan.stop.iterations} with {100 * step.numbers.switches:.1f} % of the particles "
+                              "still changing class")
+        pairs = contrasts(step.halves, step.state.posterior, focus, first)
+        for one in pairs:
+            self.context.log(f"classes {one.first + 1} and {one.second + 1}: difference {one.over_noise:.2f} times that of random sets of particles, "
+                             f"correlation between half sets {one.correlation:.2f}")
+        known = information(step.state.posterior)
+        self.context.event("result", classes_over_noise=[one.over_noise for one in pairs], classes_correlation=[one.correlation for one in pairs],
+                           information=known, gain=float(step.gain.mean()))
+        for text in sameness(pairs, known):
+            self.context.warn(text)
+        self.report.close("finished")
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Whatever ends the job early is said in a last page of the report too."""
+        try:
+            yield
+        except BaseException as error:
+            try:
+                self.report.close("aborted" if isinstance(error, (Stopped, KeyboardInterrupt)) else "failed")
+            except Exception as problem:  # the job's own error must not be hidden by one of its report
+                self.context.log(f"the report could not be written: {problem}")
+            raise
+
+
+def shares(sizes: np.ndarray) -> str:
+    """'50.1/30.2/19.7 %'."""
+    return "/".join(f"{100 * one:.1f}" for one in sizes) + " %"
