@@ -10,12 +10,11 @@ from math import cos, pi, sin, sqrt
 
 import numpy as np
 import torch
-from scipy.ndimage import map_coordinates, spline_filter
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from verglas.core.resample import resize_map
 from verglas.core.rotations import axis_rotation
+from verglas.core.turn import spline_coefficients, turned
 from verglas.errors import InputError
 
 Axis = tuple[float, float, float]
@@ -137,9 +136,9 @@ def symmetrise_map(data: Tensor, operators: Tensor) -> Tensor:
     volume = data.to("cpu", torch.float32)
     total = np.zeros(volume.shape, dtype=np.float64)
     turns = _coset_representatives(group, exact)
-    coefficients = _spline_coefficients(volume) if len(turns) > 1 else None
+    coefficients = spline_coefficients(volume) if len(turns) > 1 else None
     for turn in turns:
-        total += volume.numpy() if coefficients is None or turn is turns[0] else _turned(coefficients, turn)
+        total += volume.numpy() if coefficients is None or turn is turns[0] else turned(coefficients, turn)
     average = sum(_turned_exactly(total, turn) for turn in exact) / len(group)
     return torch.as_tensor(average).to(data)
 
@@ -152,26 +151,6 @@ def _coset_representatives(group: np.ndarray, subgroup: np.ndarray) -> list[np.n
         if not known:
             chosen.append(operator)
     return chosen
-
-
-def _spline_coefficients(volume: Tensor) -> np.ndarray:
-    """Cubic B-spline coefficients (2B, 2B, 2B) float32 of the map (B, B, B) on half the pixel, periodic."""
-    fine = resize_map(volume, 2 * volume.shape[0]).numpy()
-    return spline_filter(fine, order=3, output=np.float32, mode="grid-wrap")
-
-
-def _turned(coefficients: np.ndarray, operator: np.ndarray) -> np.ndarray:
-    """V(R x) on the voxels x (B, B, B) of the coarse map, one z plane at a time; 0 where R x is outside the box."""
-    box = len(coefficients) // 2
-    at = np.arange(box) - box // 2
-    y, x = np.meshgrid(at, at, indexing="ij")
-    out = np.empty((box, box * box), dtype=np.float32)
-    for plane, z in enumerate(at):
-        points = operator @ np.stack((x, y, np.full_like(x, z))).reshape(3, -1)
-        where = (2.0 * points + box)[::-1]
-        out[plane] = map_coordinates(coefficients, where, order=3, prefilter=False, mode="grid-wrap")
-        out[plane, np.abs(points).max(0) > box / 2] = 0.0
-    return out.reshape(box, box, box)
 
 
 def _turned_exactly(volume: np.ndarray, operator: np.ndarray) -> np.ndarray:

@@ -45,6 +45,10 @@ ENTRIES: dict[str, Entry] = {
     "map symmetrise": Entry("verglas.jobs.map_change", "SYMMETRISE", "Average over a point group."),
     "map flip-hand": Entry("verglas.jobs.map_change", "FLIP_HAND", "The mirror image."),
     "map fsc": Entry("verglas.jobs.map_fsc", "JOB", "FSC and correlation of two maps."),
+    "map align": Entry("verglas.jobs.map_align", "JOB", "Lay one map on another, its mirror image too."),
+    "align-symmetry": Entry(
+        "verglas.jobs.align_symmetry", "JOB", "Turn a map made without symmetry into the frame of its point group."
+    ),
 }
 
 
