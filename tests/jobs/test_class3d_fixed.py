@@ -145,6 +145,14 @@ def test_given_maps_and_masks(folder: Path, tmp_path: Path) -> None:
         classify(folder, "wrong", initial_maps=tmp_path / "maps.star", classes=3)
 
 
+def test_the_automatic_mask_is_kept(folder: Path) -> None:
+    out = classify(folder, "auto", mask="auto")
+    mask = read_map(out / "mask.mrc").data
+    assert 0.02 < mask.mean() < 0.6 and mask.min() >= 0 and mask.max() <= 1
+    assert agreement(read_particles(out / "run_data.star").class_number - 1, np.load(folder / "truth.npy")) > 0.8
+    assert np.abs(read_map(out / "run_class001.mrc").data[mask == 0]).max() < 0.06 * read_map(out / "run_class001.mrc").data.max()
+
+
 def test_scales_that_say_nothing_are_warned_of(folder: Path, tmp_path: Path) -> None:
     for scale in ("none", "input"):
         out = classify(folder, f"scale-{scale}", scale=scale, max_iterations=1, epochs=0)

@@ -15,8 +15,9 @@ class Class3dFixedParams(JobParams):
                                       relion="highres_limit")
     coarsest_resolution: float | None = option(
         None, help="Nothing coarser is compared: backgrounds differ there; without it 75 % of the mask diameter.", unit="Å", gt=0, level="advanced")
-    mask: Path | None = option(
-        None, help="Solvent mask, values 0 to 1, on the grid of the particles; without it a sphere.", relion="fn_mask")
+    mask: Path | Literal["auto"] | None = option(
+        None, help="Solvent mask, values 0 to 1, on the grid of the particles; auto: made wide from the map of all particles; without it a "
+        "sphere, which also shows rare domains that the map of all does not.", relion="fn_mask")
     focus_mask: Path | None = option(None, help="Classes may differ only within this mask (values 0 to 1); outside they share the consensus map.")
     mask_diameter: float | None = option(
         None, help="Diameter of the circular image mask; without it 90 % of the box.", unit="Å", gt=0, relion="particle_diameter")

@@ -54,7 +54,7 @@ def open_inputs(params: "Class3dFixedParams") -> Inputs:
     warnings = validate_images(particles, root, str(params.particles))
     group = particles.optics[0]
     like = Map(np.broadcast_to(np.float32(0), (group.box,) * 3), group.pixel_size)
-    mask, focus = (None if path is None else open_mask(path, like, "the particles' grid") for path in (params.mask, params.focus_mask))
+    mask, focus = (open_mask(path, like, "the particles' grid") if isinstance(path, Path) else None for path in (params.mask, params.focus_mask))
     first = () if params.initial_maps is None else first_maps(params.initial_maps, params.classes, group.box, group.pixel_size)
     mtf, missing = read_mtfs(particles, root)
     stacks = tuple(root / name for name in particles.images.stacks)

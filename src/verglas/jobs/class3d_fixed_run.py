@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from verglas.io.image_source import ImageSource
+from verglas.io.mrc import read_map, write_map
 from verglas.jobs import class3d_fixed_files as files
 from verglas.jobs.class3d_fixed_files import Output
 from verglas.jobs.class3d_fixed_input import Inputs, make_grid, make_plan, open_inputs
 from verglas.jobs.class3d_fixed_tell import Teller
 from verglas.jobs.refine3d_run import FIXED_MEMORY_GB
 from verglas.jobs.spec import Context, Stopped
+from verglas.types import Map
 
 if TYPE_CHECKING:
     from verglas.jobs.class3d_fixed import Class3dFixedParams
     from verglas.methods.fixedposes.loop import State, Step, Task
+    from verglas.methods.fixedposes.model import Model
     from verglas.methods.fixedposes.plan import Plan
     from verglas.methods.fixedposes.start import Masks
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 def classify(params: "Class3dFixedParams", context: Context) -> None:
     """Everything after the door."""
     from verglas.methods.fixedposes import loop
+    from verglas.methods.fixedposes.start import consensus
 
     inputs = open_inputs(params)
     plan = make_plan(params, inputs, context.resources.seed)
@@ -35,11 +39,13 @@ def classify(params: "Class3dFixedParams", context: Context) -> None:
     teller = Teller(context, len(inputs.particles), plan)
     with teller.heard():
         task = make_task(inputs, plan, context, half, teller)
-        if earlier is None:
-            model = loop.start(task, inputs.scale, teller.batch)
-            state = None
-        else:
-            model, state = earlier[0].model, earlier[0]
+        state = None if earlier is None else earlier[0]
+        model = consensus(task.images, task.masks, half, plan, inputs.scale) if state is None else state.model
+        if params.mask == "auto":
+            task = narrowed(task, model, out)
+        if state is None:
+            model = replace(model, consensus=model.consensus * task.masks.solvent.numpy())
+            model = loop.start(task, model, teller.batch)
         iterate(task, loop.steps(task, model, state), out, teller)
 
 
@@ -96,6 +102,22 @@ def make_task(inputs: Inputs, plan: "Plan", context: Context, half: np.ndarray, 
     reader = ImageSource(inputs.particles, inputs.root)
     images = Images(inputs.particles, reader.read, make_grid(plan, inputs), plan.diameter, memory, plan.ctf, inputs.mtf, teller.progress)
     return Task(images, make_masks(inputs, plan, images.grid.box, images.grid.pixel), half, plan)
+
+
+def narrowed(task: "Task", model: "Model", out: Output) -> "Task":
+    """With the solvent mask made from the map of all particles, which is also written as mask.mrc; kept when the job goes on."""
+    import torch
+
+    from verglas.core.resample import resize_map
+    from verglas.methods.fixedposes.start import Masks, masks_of
+
+    path = out.folder / "mask.mrc"
+    if path.exists():
+        solvent = resize_map(torch.from_numpy(np.array(read_map(path).data)), task.images.grid.box).clamp(0.0, 1.0)
+        return replace(task, masks=Masks(solvent, task.masks.focus * solvent))
+    masks = masks_of(model, task.masks, out.coarse)
+    write_map(path, Map(np.ascontiguousarray(resize_map(masks.solvent, out.box).clamp(0.0, 1.0).numpy()), out.pixel))
+    return replace(task, masks=masks)
 
 
 def make_masks(inputs: Inputs, plan: "Plan", box: int, pixel: float) -> "Masks":

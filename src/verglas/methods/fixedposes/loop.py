@@ -16,7 +16,7 @@ from verglas.methods.fixedposes.maximise import noise_spectra, particle_scales, 
 from verglas.methods.fixedposes.measure import Numbers, numbers
 from verglas.methods.fixedposes.model import Model
 from verglas.methods.fixedposes.plan import Plan
-from verglas.methods.fixedposes.start import Masks, batches, consensus
+from verglas.methods.fixedposes.start import Masks, batches
 
 FEWEST_BATCHES = 8
 QUIET = 2
@@ -73,10 +73,9 @@ class Task:
         return torch.Generator().manual_seed(self.plan.seed)
 
 
-def start(task: Task, scale: np.ndarray, tell: Callable[[Batch], None] = lambda batch: None) -> Model:
-    """Consensus, starting maps and the iterations on batches."""
+def start(task: Task, model: Model, tell: Callable[[Batch], None] = lambda batch: None) -> Model:
+    """Starting maps and the iterations on batches, from the consensus."""
     random = task.generator
-    model = consensus(task.images, task.masks, task.half, task.plan, scale)
     return online(task, bootstrap(task.images, model, task.masks, task.plan, random), random, tell)
 
 

@@ -13,9 +13,13 @@ from verglas.methods.fixedposes.images import Images
 from verglas.methods.fixedposes.maximise import noise_spectra, particle_scales, solve_class
 from verglas.methods.fixedposes.model import Model
 from verglas.methods.fixedposes.plan import Plan
+from verglas.methods.masking import make_mask
+from verglas.types import Map
 
 ROUNDS = 3
 """Consensus, noise and scales depend on each other; this often they are estimated in turn."""
+LOWPASS, WIDER, EDGE = 15.0, 12.0, 8.0
+"""Å, of the automatic solvent mask."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,13 @@ def consensus(images: Images, masks: Masks, half: np.ndarray, plan: Plan, scale:
         if plan.scaling == "optimal":
             model = replace(model, scale=particle_scales(seen, rows))
     return model
+
+
+def masks_of(model: Model, sphere: Masks, pixel: float) -> Masks:
+    """The masks narrowed to the consensus: low-passed to 15 Å, automatic threshold, 12 Å wider, an edge of 8 Å."""
+    found = make_mask(Map(model.consensus, pixel), LOWPASS, "auto", WIDER / pixel, EDGE / pixel)
+    narrow = torch.from_numpy(found.mask.data)
+    return Masks(sphere.solvent * narrow, sphere.focus * narrow)
 
 
 def image_power(images: Images) -> np.ndarray:
