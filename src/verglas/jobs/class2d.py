@@ -16,16 +16,16 @@ class Class2dParams(ClassifyParams):
 
     classes: int = option(50, help="Number of classes.", ge=1, le=1000, relion="nr_classes")
     algorithm: Literal["vdam", "em"] = option(
-        "vdam", help="vdam: fast, growing mini-batches; em: all particles in every iteration.", choices=("vdam", "em"))
+        "vdam", help="Method. vdam: fast, growing mini-batches; em: all particles in every iteration.", choices=("vdam", "em"))
     iterations: int | None = option(None, help="Mini-batches or iterations; without it 200 with vdam, 25 with em.", ge=1, le=999)
     tau: float = option(2.0, help="Weight of the data against the prior: more gives finer and noisier averages.", gt=0, le=100, relion="tau_fudge")
     psi_step: float = option(6.0, help="Fine in-plane angular step.", unit="degrees", gt=0, le=30, relion="psi_sampling")
     centre: bool = option(True, help="Keep the averages in the middle of the box.", relion="do_center")
     inactivity: float = option(
-        0.1, help="vdam: a class with less than this part of an even share is given up and another one split; 0: never.", ge=0, le=1,
+        0.1, help="With vdam: a class with less than this part of an even share is given up and another one split; 0: never.", ge=0, le=1,
         level="advanced")
     fast_subsets: bool = option(
-        False, help="em: the first 15 iterations look at a part of the particles.", relion="do_fast_subsets", level="advanced")
+        False, help="With em: the first 15 iterations look at a part of the particles.", relion="do_fast_subsets", level="advanced")
 
 
 def class_plan(params: Class2dParams, inputs: "ClassInputs", seed: int) -> "ClassPlan":
