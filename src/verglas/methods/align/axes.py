@@ -65,7 +65,7 @@ class SymmetryFrame:
 
         Noise lowers all correlations alike, a symmetry that is not there only some of them.
         """
-        stands_out = self.score > 0.25 and self.score - self.runner_up > 0.25 * (self.score - self.chance)
+        stands_out = self.score > 0.25 and self.score - self.runner_up > 0.35 * (self.score - self.chance)
         return self.worst > 0.85 * self.score and (self.score > 0.7 or stands_out)
 
     def with_average(self, score: float) -> float:
