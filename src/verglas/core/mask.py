@@ -41,7 +41,8 @@ def apply_soft_sphere(data: Tensor, radius: float, edge: float, fill: Fill = "ze
     if fill == "zero":
         return data * inside
     axes = tuple(range(-dims, 0))
-    mean = (data * (1.0 - inside)).sum(axes, keepdim=True) / (1.0 - inside).sum().clamp(min=1e-6)
+    outside = 1.0 - inside
+    mean = (data * outside).sum(axes, keepdim=True) / outside.sum().clamp(min=1e-6)
     return mean.lerp(data, inside)
 
 

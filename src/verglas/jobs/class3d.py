@@ -38,17 +38,9 @@ def references_of(params: Class3dParams) -> tuple[Path, ...]:
     """The map, or the maps that a STAR file lists."""
     if params.reference.suffix != ".star":
         return (params.reference,)
-    from verglas.errors import InputError
-    from verglas.io.star import read_star
+    from verglas.jobs.doors import named_maps
 
-    for name, table in read_star(params.reference).items():
-        if "rlnReferenceImage" in table:
-            names = tuple(str(x) for x in table["rlnReferenceImage"])
-            if len(names) != params.classes:
-                raise InputError(f"{len(names)} references for {params.classes} classes", where=f"{params.reference}, block {name}",
-                                 remedy=f"give --classes {len(names)}")
-            return tuple(Path(one) if Path(one).exists() else params.reference.parent / Path(one).name for one in names)
-    raise InputError("no column _rlnReferenceImage", where=str(params.reference), remedy="give a map (.mrc) or a table of maps")
+    return named_maps(params.reference, params.classes)
 
 
 def class_plan(params: Class3dParams, inputs: "ClassInputs", seed: int) -> "ClassPlan":

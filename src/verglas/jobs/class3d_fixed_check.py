@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from verglas.errors import InputError
-from verglas.io.image_source import ImageSource
-from verglas.jobs import refine3d_images as pixels
 from verglas.jobs.class3d_fixed_files import newest
 from verglas.jobs.class3d_fixed_input import Inputs, make_grid, make_plan, open_inputs
 from verglas.jobs.folder import JOB_FILE
 from verglas.jobs.provenance import read_record
-from verglas.jobs.refine3d_check import check_disk
-from verglas.jobs.refine3d_remarks import duplicate_remarks
+from verglas.jobs.refine3d_check import check_boxes, check_disk, look_at_images
+from verglas.jobs.refine3d_remarks import device_remarks, duplicate_remarks
 from verglas.jobs.spec import Context, Plan, PlanLine, options
 
 if TYPE_CHECKING:
@@ -40,20 +38,14 @@ def check_inputs(params: "Class3dFixedParams", context: Context) -> Plan:
         check_continuation(params, context)
     each = params.classes * 4.0 * inputs.box**3 + 400.0 * len(inputs.particles)
     check_disk(3 * each, context.output)
-    warnings = (*inputs.warnings, *device_doubts(context.resources.device), *duplicate_remarks(inputs.particles), *look(params, inputs, plan))
+    warnings = (*inputs.warnings, *device_remarks(context.resources.device, "class3d-fixed"),
+                *duplicate_remarks(inputs.particles), *look_at_images(params.particles, inputs, plan.diameter, params.skip_image_checks))
     return Plan(forecast(params, inputs, plan, context, each), warnings, inputs.stacks)
 
 
 def check_sizes(params: "Class3dFixedParams", plan: "MethodPlan", inputs: Inputs) -> None:
     """Images, masks and numbers that fit each other."""
-    for group in inputs.particles.optics:
-        extent = group.box * group.pixel_size
-        if plan.diameter > extent:
-            raise InputError(f"mask diameter {plan.diameter:g} Å, but the box of optics group {group.name} is {extent:.1f} Å wide",
-                             where="--mask-diameter", remedy=f"give at most {extent:.0f}")
-        if group.box % 2:
-            raise InputError(f"box of {group.box} px, expected an even number", where=f"optics group {group.name}",
-                             remedy="extract or crop the particles in an even box")
+    check_boxes(plan.diameter, inputs)
     nyquist = 2 * inputs.pixel_size
     if params.target_resolution < nyquist:
         raise InputError(f"--target-resolution {params.target_resolution:g} Å is beyond Nyquist ({nyquist:.2f} Å)",
@@ -83,27 +75,6 @@ def check_continuation(params: "Class3dFixedParams", context: Context) -> None:
     if done is not None and done >= params.max_iterations:
         raise InputError(f"--max-iterations {params.max_iterations}, but iteration {done} is done", where=str(folder),
                          remedy="give a larger number")
-
-
-def device_doubts(device: str) -> tuple[str, ...]:
-    """A GPU that is not used is said, not passed over."""
-    return () if device == "cpu" else (f"class3d-fixed of this version computes on the CPU, not on {device}",)
-
-
-def look(params: "Class3dFixedParams", inputs: Inputs, plan: "MethodPlan") -> tuple[str, ...]:
-    """Normalisation and contrast of a sample of the particles."""
-    particles, reader = inputs.particles, ImageSource(inputs.particles, inputs.root)
-    rows, parts = pixels.sample_rows(len(particles)), []
-    for number, group in enumerate(particles.optics):
-        some = rows[particles.optics_index[rows] == number]
-        if len(some):
-            images = reader.read(some)
-            pixels.require_numbers(images, some, particles, params.particles)
-            parts.append(pixels.look(images, some, plan.diameter / (2 * group.pixel_size)))
-    if params.skip_image_checks:
-        return ()
-    sample = pixels.join(parts)
-    return (*pixels.require_normalised(sample, particles, params.particles), *pixels.require_white(sample, params.particles))
 
 
 def forecast(params: "Class3dFixedParams", inputs: Inputs, plan: "MethodPlan", context: Context, each: float) -> tuple[PlanLine, ...]:

@@ -1,6 +1,5 @@
 """Files of a classification with fixed poses: RELION's tables and maps, and the exact state to go on from."""
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,9 @@ from verglas.io.mrc import write_map
 from verglas.io.particles_star import write_particles
 from verglas.io.star import Table
 from verglas.io.star_rows import text_column
+from verglas.jobs.refine3d_files import root_name
+from verglas.jobs.refine3d_state import forget, state_path
+from verglas.jobs.refine3d_tables import shell_columns
 from verglas.types import Map, Particles
 
 if TYPE_CHECKING:
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from verglas.methods.fixedposes.plan import Plan
 
 UNKNOWN = 999.0
-KEPT = 2
-"""Newest states that stay on disk."""
 
 
 @dataclass(frozen=True)
@@ -114,12 +114,10 @@ def _padded(row: np.ndarray, out: Output) -> np.ndarray:
 
 
 def _shells(out: Output, curve: np.ndarray) -> Table:
-    index, extent = np.arange(out.box // 2 + 1), out.box * out.pixel
     fsc = np.clip(_padded(curve, out), 0.0, 0.999)
-    zero = np.zeros(len(index))
-    return Table({
-        "rlnSpectralIndex": index, "rlnResolution": index / extent,
-        "rlnAngstromResolution": np.where(index == 0, UNKNOWN, extent / np.maximum(index, 1)), "rlnSsnrMap": fsc / (1 - fsc),
+    zero = np.zeros(len(fsc))
+    return Table(shell_columns(out.box, out.pixel) | {
+        "rlnSsnrMap": fsc / (1 - fsc),
         "rlnGoldStandardFsc": fsc, "rlnReferenceSigma2": zero, "rlnReferenceTau2": zero,
     })
 
@@ -137,24 +135,12 @@ def _general(out: Output, state: "State", count: int) -> dict[str, object]:
     }
 
 
-def root_name(iteration: int) -> str:
-    """run_it007."""
-    return f"run_it{iteration:03d}"
-
-
-def state_path(folder: Path, iteration: int) -> Path:
-    return folder / f"{root_name(iteration)}_state.npz"
-
-
 def save_state(folder: Path, state: "State", half: np.ndarray, converged: bool) -> None:
     """run_itNNN_state.npz, atomically; older ones go."""
     with atomic_path(state_path(folder, state.iteration)) as path, path.open("wb") as handle:
         np.savez(handle, half=half, iteration=state.iteration, quiet=state.quiet, converged=converged, posterior=state.posterior,
                  fsc_difference=state.fsc_difference, fsc_map=state.fsc_map, **vars(state.model))
-    for old in folder.glob("run_it[0-9][0-9][0-9]_state.npz"):
-        if int(old.name[6:9]) <= state.iteration - KEPT:
-            with suppress(OSError):
-                old.unlink()
+    forget(folder, state.iteration)
 
 
 def newest(folder: Path) -> int | None:

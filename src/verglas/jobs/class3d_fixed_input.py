@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from verglas.errors import InputError
-from verglas.io.image_check import validate_images
-from verglas.io.particles_star import project_root, read_particles
-from verglas.io.star import read_star
-from verglas.jobs.doors import open_map, open_mask
-from verglas.jobs.refine3d_input import DIAMETER_SHARE, Mtf, fit_map, read_mtfs
+from verglas.jobs.doors import named_maps, open_map, open_mask
+from verglas.jobs.refine3d_input import DIAMETER_SHARE, ImageInputs, fit_map, open_images
 from verglas.types import Map, Particles
 
 if TYPE_CHECKING:
@@ -19,64 +16,30 @@ if TYPE_CHECKING:
     from verglas.methods.fixedposes.images import Grid
     from verglas.methods.fixedposes.plan import Plan
 
-REFERENCE = "rlnReferenceImage"
 COARSEST = 0.75
 """Of the diameter of the image mask: nothing coarser is compared unless it is asked for."""
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """`root`: the folder that image names are relative to; masks and first maps on the grid of optics group 1; `scale` (N,) to begin with."""
+@dataclass(frozen=True, kw_only=True)
+class Inputs(ImageInputs):
+    """Masks and first maps on the grid of optics group 1; `scale` (N,) to begin with."""
 
-    particles: Particles
-    root: Path
     mask: Map | None
     focus: Map | None
     first: tuple[Map, ...]
     scale: np.ndarray
-    mtf: tuple[Mtf | None, ...]
-    stacks: tuple[Path, ...]
-    warnings: tuple[str, ...]
-
-    @property
-    def box(self) -> int:
-        return self.particles.optics[0].box
-
-    @property
-    def pixel_size(self) -> float:
-        return self.particles.optics[0].pixel_size
 
 
 def open_inputs(params: "Class3dFixedParams") -> Inputs:
     """Read tables, headers and maps (no images)."""
-    particles = read_particles(params.particles)
-    root = project_root(params.particles)
-    warnings = validate_images(particles, root, str(params.particles))
-    group = particles.optics[0]
-    like = Map(np.broadcast_to(np.float32(0), (group.box,) * 3), group.pixel_size)
+    images = open_images(params.particles)
+    like = Map(np.broadcast_to(np.float32(0), (images.box,) * 3), images.pixel_size)
     mask, focus = (open_mask(path, like, "the particles' grid") if isinstance(path, Path) else None for path in (params.mask, params.focus_mask))
-    first = () if params.initial_maps is None else first_maps(params.initial_maps, params.classes, group.box, group.pixel_size)
-    mtf, missing = read_mtfs(particles, root)
-    stacks = tuple(root / name for name in particles.images.stacks)
-    scale = input_scales(params, particles)
-    doubts = (*scale_doubts(params, scale), *pose_doubts(particles))
-    return Inputs(particles, root, mask, focus, first, scale, mtf, stacks, (*warnings, *missing, *doubts))
-
-
-def first_maps(path: Path, classes: int, box: int, pixel: float) -> tuple[Map, ...]:
-    """The maps that a STAR file names, relative to its own folder, the folder above, or the current one."""
-    tables = read_star(path)
-    named = [table for table in tables.values() if REFERENCE in table]
-    if not named:
-        raise InputError(f"no column _{REFERENCE}", where=str(path), remedy="give a STAR file with one map per row, such as a run_model.star")
-    names = [str(name) for name in named[0][REFERENCE].tolist()]
-    if len(names) != classes:
-        raise InputError(f"{len(names)} maps for --classes {classes}", where=str(path), remedy=f"give --classes {len(names)}, or another file")
-    files = [next((one for one in (Path(name), path.parent / name, path.parent / Path(name).name) if one.is_file()), None) for name in names]
-    for name, file in zip(names, files):
-        if file is None:
-            raise InputError(f"there is no map {name}", where=str(path), remedy=f"put it into {path.parent}, or correct the name")
-    return tuple(fit_map(open_map(file), file, box, pixel)[0] for file in files if file is not None)
+    files = () if params.initial_maps is None else named_maps(params.initial_maps, params.classes)
+    first = tuple(fit_map(open_map(file), file, images.box, images.pixel_size)[0] for file in files)
+    scale = input_scales(params, images.particles)
+    doubts = (*images.warnings, *scale_doubts(params, scale), *pose_doubts(images.particles))
+    return Inputs(**{**vars(images), "warnings": doubts}, mask=mask, focus=focus, first=first, scale=scale)
 
 
 def input_scales(params: "Class3dFixedParams", particles: Particles) -> np.ndarray:

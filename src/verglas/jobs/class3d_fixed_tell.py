@@ -1,13 +1,11 @@
 """What a classification with fixed poses says while it runs and at its end."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from verglas.jobs.context import Stopped
 from verglas.jobs.spec import Context
+from verglas.jobs.tell import Reporter
 
 if TYPE_CHECKING:
     from verglas.methods.fixedposes.loop import Batch, Step
@@ -16,15 +14,12 @@ if TYPE_CHECKING:
 SCALE_BINS = 40
 
 
-class Teller:
+class Teller(Reporter):
     """Progress, one line and one event per iteration, and the report."""
 
     def __init__(self, context: Context, total: int, plan: "Plan") -> None:
-        from verglas.report.live import LiveReport
-
-        self.context, self.total, self.plan = context, total, plan
-        self.done, self.stage = 0, "first maps"
-        self.report = LiveReport(context.output)
+        super().__init__(context, total)
+        self.plan, self.stage = plan, "first maps"
 
     def progress(self, count: int) -> None:
         """`count` more images have been compared; within an iteration is also where a request to stop is heard."""
@@ -76,18 +71,6 @@ class Teller:
         for text in sameness(pairs, known):
             self.context.warn(text)
         self.report.close("finished")
-
-    @contextmanager
-    def heard(self) -> Iterator[None]:
-        """Whatever ends the job early is said in a last page of the report too."""
-        try:
-            yield
-        except BaseException as error:
-            try:
-                self.report.close("aborted" if isinstance(error, (Stopped, KeyboardInterrupt)) else "failed")
-            except Exception as problem:  # the job's own error must not be hidden by one of its report
-                self.context.log(f"the report could not be written: {problem}")
-            raise
 
 
 def shares(sizes: np.ndarray) -> str:

@@ -67,8 +67,8 @@ def check_classification(params: ClassifyParams, inputs: ClassInputs, plan: "Cla
     check_sizes(plan.search, images)
     disk = disk_bytes(images, plan, files)
     check_disk(disk, context.output)
-    warnings = (*images.warnings, *device_remarks(context.resources.device), *duplicate_remarks(images.particles))
-    warnings = (*warnings, *look_at_images(params.particles, images, plan.search, params.skip_image_checks))
+    warnings = (*images.warnings, *device_remarks(context.resources.device, "classification"), *duplicate_remarks(images.particles))
+    warnings = (*warnings, *look_at_images(params.particles, images, plan.search.diameter, params.skip_image_checks))
     return Plan(_lines(inputs, plan, context, disk), warnings, images.stacks)
 
 

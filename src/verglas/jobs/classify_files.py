@@ -15,7 +15,7 @@ from verglas.io.sampling_star import SamplingStar, write_sampling
 from verglas.io.star import Table
 from verglas.io.star_rows import text_column
 from verglas.jobs.refine3d_files import root_name
-from verglas.jobs.refine3d_tables import FAR, NEVER_USED
+from verglas.jobs.refine3d_tables import FAR, NEVER_USED, shell_columns
 from verglas.types import Map, Particles, Poses
 from verglas.units import DEGREE
 
@@ -59,12 +59,9 @@ def write_maps(folder: Path, root: str, state: "ClassState") -> list[str]:
 
 def class_resolution(state: "ClassState") -> np.ndarray:
     """(K,) Å: of the last shell before each class's SSNR falls below 1; infinity if it already does in the first."""
-    extent, out = state.box * state.pixel_size, []
-    for ssnr in state.model.ssnr:
-        below = np.flatnonzero(ssnr[1:] < 1)
-        last = int(below[0]) if len(below) else len(ssnr) - 1
-        out.append(extent / last if last > 0 else np.inf)
-    return np.array(out)
+    from verglas.core.fsc import resolution_at
+
+    return np.array([resolution_at(ssnr, 1.0, state.box, state.pixel_size) for ssnr in state.model.ssnr])
 
 
 def model(state: "ClassState", names: list[str], particles: Particles, plan: "ClassPlan") -> ModelStar:
@@ -78,9 +75,7 @@ def model(state: "ClassState", names: list[str], particles: Particles, plan: "Cl
         "rlnAccuracyTranslationsAngst": accuracy[:, 1], "rlnEstimatedResolution": np.minimum(class_resolution(state), FAR),
         "rlnOverallFourierCompleteness": (one.ssnr >= 1).mean(1),
     })
-    index, extent = np.arange(state.box // 2 + 1), state.box * state.pixel_size
-    shells = {"rlnSpectralIndex": index, "rlnResolution": index / extent,
-              "rlnAngstromResolution": np.where(index == 0, FAR, extent / np.maximum(index, 1))}
+    index, shells = np.arange(state.box // 2 + 1), shell_columns(state.box, state.pixel_size)
     spectra = tuple(
         Table(shells | {"rlnSsnrMap": one.ssnr[k], "rlnGoldStandardFsc": np.zeros(len(index)), "rlnReferenceSigma2": one.sigma2_reference[k],
                         "rlnReferenceTau2": one.tau2[k]}) for k in range(count))

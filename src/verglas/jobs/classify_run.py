@@ -32,7 +32,7 @@ class Saved:
     cache: int
 
 
-def classify(inputs: ClassInputs, plan: "ClassPlan", context: Context, keep_offsets: bool, teller: "ClassTeller | None" = None) -> "ClassState":
+def classify(inputs: ClassInputs, plan: "ClassPlan", context: Context, keep_offsets: bool) -> "ClassState":
     """All iterations; the last state."""
     from verglas.methods.classify import loop
     from verglas.runtime.blocks import Budget
@@ -40,7 +40,7 @@ def classify(inputs: ClassInputs, plan: "ClassPlan", context: Context, keep_offs
     particles = inputs.images.particles
     earlier = restore(context)
     memory = make_budget(context) if earlier is None else Budget(earlier.work, earlier.cache)
-    teller = teller or ClassTeller(context, particles)
+    teller = ClassTeller(context, particles)
     with teller.heard():
         source = make_source(inputs.images, inputs.mask, plan.search, memory, teller)
         state = begin(inputs, plan, source, keep_offsets) if earlier is None else earlier.state

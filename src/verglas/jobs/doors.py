@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 MASK_TOLERANCE = 1e-4
 PIXEL_TOLERANCE = 0.005
+REFERENCE = "rlnReferenceImage"
 
 
 def open_map(path: Path) -> "Map":
@@ -62,3 +63,21 @@ def volume_lines(box: int, pixel_size: float, *, working: int, written: int) -> 
         PlanLine("memory", f"{working * size:.0f} MB", f"{working} maps at once"),
         PlanLine("disk", f"{written * size:.0f} MB"),
     )
+
+
+def named_maps(path: Path, classes: int) -> tuple[Path, ...]:
+    """The maps that a STAR file names, relative to its own folder, the folder above, or the current one."""
+    from verglas.io.star import read_star
+
+    tables = read_star(path)
+    named = [table for table in tables.values() if REFERENCE in table]
+    if not named:
+        raise InputError(f"no column _{REFERENCE}", where=str(path), remedy="give a STAR file with one map per row, such as a run_model.star")
+    names = [str(name) for name in named[0][REFERENCE].tolist()]
+    if len(names) != classes:
+        raise InputError(f"{len(names)} maps for --classes {classes}", where=str(path), remedy=f"give --classes {len(names)}, or another file")
+    files = [next((one for one in (Path(name), path.parent / name, path.parent / Path(name).name) if one.is_file()), None) for name in names]
+    for name, file in zip(names, files):
+        if file is None:
+            raise InputError(f"there is no map {name}", where=str(path), remedy=f"put it into {path.parent}, or correct the name")
+    return tuple(file for file in files if file is not None)

@@ -116,14 +116,13 @@ def compare(models: list["Map"], context: Context) -> None:
 
     from verglas.core.fsc import fsc, resolution_at
     from verglas.core.shells import resolution_of_shell
-    from verglas.methods.align import align_maps, rotate_map
+    from verglas.methods.align import align_maps, apply_alignment
 
     first = models[0]
     aligned = [first]
     for other in models[1:]:
         found = align_maps(other, first, hand=True)
-        turned = mirror(other) if found.mirrored else other
-        aligned.append(rotate_map(turned, found.rotation, found.shift))
+        aligned.append(apply_alignment(other, found, first))
     curves, resolution = [], []
     for i, a in enumerate(aligned):
         for b in aligned[i + 1:]:
@@ -135,13 +134,6 @@ def compare(models: list["Map"], context: Context) -> None:
     (context.output / "seeds.json").write_text(json.dumps(content))
     context.event("seeds", **content)
     context.log(f"models of {len(models)} seeds agree (FSC 0.5, hand free) to {', '.join(f'{x:.1f}' for x in resolution)} Å")
-
-
-def mirror(model: "Map") -> "Map":
-    """The other hand."""
-    from verglas.methods import mapops
-
-    return mapops.flip_hand(model)
 
 
 JOB = Job(

@@ -40,22 +40,27 @@ def check_inputs(params: "Refine3dParams", context: Context) -> Plan:
     check_halves(inputs.particles, params.particles)
     check_disk(disk_bytes(inputs), context.output)
     doubts: tuple[str, ...] = () if context.continuing else (*offsets_warning(params, inputs, plan), *group_remarks(inputs.particles))
-    doubts = (*device_remarks(context.resources.device), *duplicate_remarks(inputs.particles), *doubts)
-    warnings = (*inputs.warnings, *doubts, *look_at_images(params.particles, inputs, plan, params.skip_image_checks))
+    doubts = (*device_remarks(context.resources.device, "refine3d"), *duplicate_remarks(inputs.particles), *doubts)
+    warnings = (*inputs.warnings, *doubts, *look_at_images(params.particles, inputs, plan.diameter, params.skip_image_checks))
     return Plan(forecast(params, inputs, plan, context), warnings, inputs.stacks)
 
 
-def check_sizes(plan: "refine_plan.Plan", inputs: ImageInputs) -> None:
-    """The mask must fit into every image, the searches into the mask, the box must be even."""
+def check_boxes(diameter: float, inputs: ImageInputs) -> None:
+    """The mask must fit into every image, and the box must be even."""
     for group in inputs.particles.optics:
         extent = group.box * group.pixel_size
-        if plan.diameter > extent:
+        if diameter > extent:
             raise InputError(
-                f"mask diameter {plan.diameter:g} Å, but the box of optics group {group.name} is {group.box} px of "
+                f"mask diameter {diameter:g} Å, but the box of optics group {group.name} is {group.box} px of "
                 f"{group.pixel_size:g} Å = {extent:.1f} Å", where="--mask-diameter", remedy=f"give at most {extent:.0f}")
         if group.box % 2:
             raise InputError(f"box of {group.box} px, expected an even number", where=f"optics group {group.name}",
                              remedy="extract or crop the particles in an even box")
+
+
+def check_sizes(plan: "refine_plan.Plan", inputs: ImageInputs) -> None:
+    """The mask must fit into every image, the searches into the mask, the box must be even."""
+    check_boxes(plan.diameter, inputs)
     nyquist = 2 * inputs.pixel_size
     if plan.initial_lowpass < nyquist:
         raise InputError(f"--initial-lowpass {plan.initial_lowpass:g} Å is beyond Nyquist ({nyquist:.2f} Å)", remedy="30 to 60 Å is usual")
@@ -98,7 +103,7 @@ def offsets_warning(params: "Refine3dParams", inputs: Inputs, plan: "refine_plan
             f"(largest {away.max():.1f} Å), and with --no-keep-offsets the search starts from 0: leave that out, or give a larger --offset-range",)
 
 
-def look_at_images(star: Path, inputs: ImageInputs, plan: "refine_plan.Plan", skip: bool) -> tuple[str, ...]:
+def look_at_images(star: Path, inputs: ImageInputs, diameter: float, skip: bool) -> tuple[str, ...]:
     """Normalisation and contrast of a sample of the particles; `skip`: only that they are numbers."""
     particles = inputs.particles
     rows, reader = pixels.sample_rows(len(particles)), ImageSource(particles, inputs.root)
@@ -108,7 +113,7 @@ def look_at_images(star: Path, inputs: ImageInputs, plan: "refine_plan.Plan", sk
         if len(some):
             images = reader.read(some)
             pixels.require_numbers(images, some, particles, star)
-            parts.append(pixels.look(images, some, plan.diameter / (2 * group.pixel_size)))
+            parts.append(pixels.look(images, some, diameter / (2 * group.pixel_size)))
     if skip:
         return ()
     sample = pixels.join(parts)

@@ -28,9 +28,9 @@ def group_remarks(particles: Particles) -> tuple[str, ...]:
             "group micrographs (_rlnGroupName) or use --no-scale-correction",)
 
 
-def device_remarks(device: str) -> tuple[str, ...]:
+def device_remarks(device: str, job: str) -> tuple[str, ...]:
     """A GPU that is not used is said, not passed over."""
-    return () if device == "cpu" else (f"refine3d of this version computes on the CPU, not on {device}",)
+    return () if device == "cpu" else (f"{job} of this version computes on the CPU, not on {device}",)
 
 
 def duplicate_remarks(particles: Particles) -> tuple[str, ...]:

@@ -51,16 +51,15 @@ def _general(state: "State", one: "Model", particles: Particles, plan: "Plan") -
     }
 
 
-def shells(state: "State") -> dict[str, np.ndarray]:
+def shell_columns(box: int, pixel: float) -> dict[str, np.ndarray]:
     """Index, 1/Å and Å of shells 0 .. B//2; RELION calls shell 0 999 Å."""
-    index = np.arange(state.box // 2 + 1)
-    extent = state.box * state.pixel_size
+    index, extent = np.arange(box // 2 + 1), box * pixel
     return {"rlnSpectralIndex": index, "rlnResolution": index / extent,
             "rlnAngstromResolution": np.where(index == 0, FAR, extent / np.maximum(index, 1))}
 
 
 def _spectra(state: "State", one: "Model") -> Table:
-    return Table(shells(state) | {
+    return Table(shell_columns(state.box, state.pixel_size) | {
         "rlnSsnrMap": one.ssnr, "rlnGoldStandardFsc": state.fsc, "rlnReferenceSigma2": one.sigma2_reference,
         "rlnReferenceTau2": one.tau2,
     })

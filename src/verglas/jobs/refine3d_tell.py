@@ -1,14 +1,12 @@
 """What a refinement says while it runs: progress, one line and one event per iteration, and the report."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from verglas.jobs.context import Stopped
 from verglas.jobs.refine3d_remarks import accuracy_remarks, fsc_remarks, limit_remarks, offset_remarks
 from verglas.jobs.spec import Context
+from verglas.jobs.tell import Reporter
 from verglas.types import Particles
 from verglas.units import DEGREE
 
@@ -17,15 +15,12 @@ if TYPE_CHECKING:
     from verglas.methods.refine.state import State
 
 
-class Teller:
+class Teller(Reporter):
     """Knows how far the current iteration is."""
 
     def __init__(self, context: Context, particles: Particles) -> None:
-        from verglas.report.live import LiveReport
-
-        self.context, self.total = context, len(particles)
-        self.done, self.iteration = 0, 1
-        self.report = LiveReport(context.output)
+        super().__init__(context, len(particles))
+        self.iteration = 1
 
     def begin(self, iteration: int) -> None:
         """The next particles belong to `iteration`."""
@@ -51,18 +46,6 @@ class Teller:
         for text in (*fsc_remarks(state.fsc, state.pixel_size), *offset_remarks(state), *limit_remarks(state, limit)):
             self.context.warn(text, in_report=False)
         self.report.close("finished")
-
-    @contextmanager
-    def heard(self) -> Iterator[None]:
-        """Whatever ends the job early is said in a last page of the report too."""
-        try:
-            yield
-        except BaseException as error:
-            try:
-                self.report.close("aborted" if isinstance(error, (Stopped, KeyboardInterrupt)) else "failed")
-            except Exception as problem:  # the job's own error must not be hidden by one of its report
-                self.context.log(f"the report could not be written: {problem}")
-            raise
 
 
 def iteration_numbers(step: "Step") -> dict[str, object]:
