@@ -11,6 +11,7 @@ from verglas.jobs.classify_files import class_resolution, write_iteration
 from verglas.jobs.refine3d_run import make_budget, make_source
 from verglas.jobs.refine3d_tell import Teller
 from verglas.jobs.spec import Context
+from verglas.runtime.blocks import Budget
 from verglas.units import DEGREE
 
 if TYPE_CHECKING:
@@ -25,21 +26,19 @@ GRADIENT_WRITES = 10
 
 @dataclass(frozen=True)
 class Saved:
-    """What a run goes on from; `work`, `cache`: bytes of the blocks that sums were taken in."""
+    """What a run goes on from; `memory`: the blocks that sums were taken in."""
 
     state: "ClassState"
-    work: int
-    cache: int
+    memory: Budget
 
 
 def classify(inputs: ClassInputs, plan: "ClassPlan", context: Context, keep_offsets: bool) -> "ClassState":
     """All iterations; the last state."""
     from verglas.methods.classify import loop
-    from verglas.runtime.blocks import Budget
 
     particles = inputs.images.particles
     earlier = restore(context)
-    memory = make_budget(context) if earlier is None else Budget(earlier.work, earlier.cache)
+    memory = make_budget(context) if earlier is None else earlier.memory
     teller = ClassTeller(context, particles)
     with teller.heard():
         source = make_source(inputs.images, inputs.mask, plan.search, memory, teller)
@@ -47,7 +46,7 @@ def classify(inputs: ClassInputs, plan: "ClassPlan", context: Context, keep_offs
         teller.begin_class(state, plan, len(particles))
         for step in loop.steps(state, source, plan):
             state = step.state
-            states.save(context.output, Saved(state, source.budget.work, source.budget.cache))
+            states.save(context.output, Saved(state, source.budget))
             if due(state, plan):
                 write_iteration(context.output, state, particles, plan)
             states.forget(context.output, state.iteration)

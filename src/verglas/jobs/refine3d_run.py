@@ -30,14 +30,13 @@ FIXED_MEMORY_GB = 4.0
 def refine(params: "Refine3dParams", context: Context) -> None:
     """Everything after the door."""
     from verglas.methods.refine import loop
-    from verglas.runtime.blocks import Budget
 
     inputs = open_inputs(params)
     plan = make_plan(params, inputs.box, inputs.pixel_size, context.resources.seed)
     earlier = restore(context, inputs.particles, plan)
     half = loop.assign_halves(inputs.particles.half, plan) if earlier is None else earlier.half
     inputs = replace(inputs, particles=replace(inputs.particles, half=half))
-    memory = make_budget(context) if earlier is None else Budget(earlier.work, earlier.cache)
+    memory = make_budget(context) if earlier is None else earlier.memory
     teller = Teller(context, inputs.particles)
     with teller.heard():
         source = make_source(inputs, inputs.mask, plan, memory, teller)
@@ -69,7 +68,7 @@ def keep(folder: Path, state: "State", source: "Source", plan: "Plan") -> None:
     if state.finished:
         write_final(folder, state, source.particles, plan)
         return
-    states.save(folder, Checkpoint(state, source.particles.half, source.budget.work, source.budget.cache))
+    states.save(folder, Checkpoint(state, source.particles.half, source.budget))
     write_iteration(folder, state, source.particles, plan)
     states.forget(folder, state.iteration)
 
@@ -89,7 +88,7 @@ def restore(context: Context, particles: Particles, plan: "Plan") -> Checkpoint 
         return None
     context.log(f"going on after iteration {number}, from RELION's files")
     memory = make_budget(context)
-    return Checkpoint(read_state(folder, number, particles, plan), particles.half, memory.work, memory.cache)
+    return Checkpoint(read_state(folder, number, particles, plan), particles.half, memory)
 
 
 def make_source(inputs: ImageInputs, given: Map | None, plan: "Plan", memory: "Budget", teller: Teller) -> "Source":
