@@ -146,14 +146,10 @@ def expect(belief: Belief, task: Task, source: Source, setting: Setting, watch: 
             with watch("prepare"):
                 batch = make_batch(block, spectra, source.particles, geo, norm, (belief.sigma2[g], belief.scale), plan.ctf)
             survivors, unscaled = coarse_pass(batch, belief, task, setting, search, source.budget.work, watch)
-            turns = setting.grid.turns
-            limit = most(source.budget.work / 2, 8 * turns * MOVES)
-            if setting.sampling.sigma > 0:  # images share few orientations: as many as have their slices in memory at once
-                limit = min(limit, most(source.budget.work / 2, 20 * len(geo.band) * turns))
-            for low, high in _by_size(survivors, limit):
-                part, few = batch.take(low, high), hypotheses.take(survivors, low, high)
-                pair = None if unscaled is None else (unscaled[0][low:high], unscaled[1][low:high])
-                found = _fine(part, few, search, setting, source.budget.work, result.sums, pair, watch)
+            for images, finer in _portions(survivors.count, setting, len(references), source.budget.work / 2, len(geo.band)):
+                part, few = batch.take(images), hypotheses.take(survivors, images)
+                pair = None if unscaled is None else (unscaled[0][images], unscaled[1][images])
+                found = _fine(part, few, search, setting, source.budget.work, Giving(result.sums, setting.gradient), pair, finer, watch)
                 with watch("tally"):
                     ll = tally.add(
                         result, part, found, source.particles, (belief.sigma2[g], belief.scale, belief.ssnr), (geo.band, source.spectra[g].full.band)
@@ -163,13 +159,32 @@ def expect(belief: Belief, task: Task, source: Source, setting: Setting, watch: 
     return result, new
 
 
-def _by_size(survivors: Survivors, limit: int) -> Iterator[tuple[int, int]]:
-    """Ranges of images with at most `limit` survivors together (or one image)."""
-    total, low = np.cumsum(survivors.count), 0
+SPREAD = 3
+"""Steps of the coarse grid in each dimension: a posterior as wide as this needs no finer grid (its Riemann sum errs by some 1 %)."""
+
+
+def _portions(count: np.ndarray, setting: Setting, classes: int, memory: float, pixels: int) -> Iterator[tuple[np.ndarray, bool]]:
+    """Parts of a block's images by what they need in the fine pass: finer hypotheses or, in a global search, only the coarse ones that survived.
+
+    count (N,) of survivors; the hypotheses of a part (or of one image) fit into `memory` bytes.
+    """
+    sampling, turns = setting.sampling, setting.grid.turns
+    dimensions = 5 if isinstance(setting.grid, Grid) else 3
+    wide = (count > classes * SPREAD**dimensions) & (sampling.sigma == 0)
+    yield from ((part, False) for part in _by_size(count, np.flatnonzero(wide), most(memory, 8)))
+    limit = most(memory, 8 * turns * MOVES)
+    if sampling.sigma > 0:  # images share few orientations: as many as have their slices in memory at once
+        limit = min(limit, most(memory, 20 * pixels * turns))
+    yield from ((part, True) for part in _by_size(count, np.flatnonzero(~wide), limit))
+
+
+def _by_size(count: np.ndarray, images: np.ndarray, limit: int) -> Iterator[np.ndarray]:
+    """Consecutive parts of `images` with at most `limit` survivors together (or one image)."""
+    total, low = np.cumsum(count[images]), 0
     while low < len(total):
         before = total[low - 1] if low else 0
         high = max(int(np.searchsorted(total, before + limit, side="right")), low + 1)
-        yield low, high
+        yield images[low:high]
         low = high
 
 
@@ -213,14 +228,15 @@ def coarse_pass(
 
 
 def _fine(
-    batch: Batch, survivors: Survivors, search: GroupSearch, setting: Setting, work: int, sums: tuple[reconstruct.Sums, ...],
-    unscaled: tuple[Tensor, Tensor] | None, watch: Stopwatch,
+    batch: Batch, survivors: Survivors, search: GroupSearch, setting: Setting, work: int, giving: Giving, unscaled: tuple[Tensor, Tensor] | None,
+    finer: bool, watch: Stopwatch,
 ) -> Found:
     """The fine pass of images whose survivors fit into memory."""
     with watch("fine"):
-        limit = most(work / 2, 20 * len(search.geo.band) * setting.grid.turns)
-        chunks = Chunks(search.references, search.geo.band, search.grids, np.unique(survivors.rotation), limit, mean=search.slices is None)
-        return fine_pass(batch, survivors, chunks, Giving(sums, setting.gradient), setting.rule, unscaled, watch)
+        limit = most(work / 2, 20 * len(search.geo.band) * (setting.grid.turns if finer else 1))
+        numbers = np.unique(survivors.rotation)
+        chunks = Chunks(search.references, search.geo.band, search.grids, numbers, limit, mean=search.slices is None, finer=finer)
+        return fine_pass(batch, survivors, chunks, giving, setting.rule, unscaled, watch)
 
 
 def _everywhere(

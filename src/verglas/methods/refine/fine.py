@@ -14,6 +14,7 @@ from verglas.core.projection import Reference
 from verglas.core.reconstruct import Sums
 from verglas.core.rotations import angular_distance, matrix_to_euler
 from verglas.core.sampling import children as child_rotations
+from verglas.core.sampling import rotations
 from verglas.methods.refine import hypotheses
 from verglas.methods.refine.batch import Batch
 from verglas.methods.refine.hypotheses import MOVES, Pairs, Survivors
@@ -45,7 +46,8 @@ class Chunks:
     """Slices of the fine rotations of a block, at most `most` coarse rotations at a time; kept if one chunk is all.
 
     Rotation number q = class x R + rotation of the grid, R = grids.grid.rotation_count; `rotations` rise, so classes follow each other.
-    `mean`: the pose of an image is the mean of the posterior's peak, not its best grid point.
+    `mean`: the pose of an image is the mean of the posterior's peak, not its best grid point. `finer` False: no children, the coarse
+    hypotheses themselves are weighed.
     """
 
     references: tuple[Reference, ...]
@@ -54,18 +56,32 @@ class Chunks:
     rotations: np.ndarray
     most: int
     mean: bool = False
+    finer: bool = True
 
     @property
     def turns(self) -> int:
-        return self.grids.grid.turns
+        return self.grids.grid.turns if self.finer else 1
 
     @property
     def fan(self) -> tuple[int, int]:
-        return (self.turns, MOVES)
+        return (self.turns, MOVES if self.finer else 1)
+
+    @property
+    def shifts(self) -> Tensor:
+        """(T, 2) Å."""
+        return self.grids.fine_shifts if self.finer else self.grids.shifts
+
+    @property
+    def phases(self) -> Tensor:
+        """(T, P)."""
+        return self.grids.fine_phases if self.finer else self.grids.phases
 
     def of(self, rotation: np.ndarray) -> Tensor:
         """Children (K, turns, 3, 3) of rotation numbers (K,)."""
-        return child_rotations(self.grids.grid, torch.from_numpy(rotation % self.grids.grid.rotation_count), 1, self.grids.perturbation)
+        grids, number = self.grids, torch.from_numpy(rotation % self.grids.grid.rotation_count)
+        if not self.finer:
+            return rotations(grids.grid, number, grids.perturbation)[:, None]
+        return child_rotations(grids.grid, number, 1, grids.perturbation)
 
     def matrices(self, low: int, high: int) -> Tensor:
         """(turns (high - low), 3, 3)."""
@@ -124,8 +140,8 @@ def fine_pass(
 
     `unscaled` = (s_g C X, (s_g C)^2) is given with the rule Correlation.
     """
-    pairs = hypotheses.group(survivors, chunks.turns)
-    logp = torch.empty(len(pairs.shift) * chunks.turns * MOVES)
+    pairs = hypotheses.group(survivors, chunks.fan)
+    logp = torch.empty(len(pairs.shift) * chunks.fan[0] * chunks.fan[1])
     kept: Tensor | None = None
     for low, high in chunks:
         cut = chunks.cut(low, high)
@@ -157,7 +173,7 @@ def _score(
     logp: Tensor, batch: Batch, pairs: Pairs, bounds: tuple[int, int], cut: Tensor, chunks: Chunks, unscaled: tuple[Tensor, Tensor] | None
 ) -> None:
     """Fill logp for the pairs whose slices are in this chunk."""
-    part, phases, children = part_of(pairs, *bounds), chunks.grids.fine_phases, chunks.turns * MOVES
+    part, phases, children = part_of(pairs, *bounds), chunks.phases, chunks.fan[0] * chunks.fan[1]
     where = (part.image, part.number, part.start, part.shift, chunks.fan)
     if unscaled is None:
         value = kernels.score(cut, batch.a, batch.b, phases, torch.from_numpy(pairs.log_prior)[part.shifts], *where)
@@ -174,12 +190,12 @@ def _give(
     batch: Batch, pairs: Pairs, weight: Tensor, chunks: Chunks, kept: Tensor | None, giving: Giving, watch: Stopwatch
 ) -> tuple[Tensor, Tensor, np.ndarray]:
     """Back-project with the weights; cross and model power per image and shell, and the mass of every pair."""
-    shells, phases = chunks.band.shell_start, chunks.grids.fine_phases
+    shells, phases = chunks.band.shell_start, chunks.phases
     xa, aa = torch.zeros(2, len(batch), len(shells) - 1)
     mass = np.zeros(len(pairs.number))
     for low, high in chunks:
         part, matrices = part_of(pairs, low, high), chunks.matrices(low, high)
-        some = weight.view(-1, chunks.turns * MOVES)[part.shifts].view(-1)
+        some = weight.view(-1, chunks.fan[0] * chunks.fan[1])[part.shifts].view(-1)
         order = torch.argsort(part.number, stable=True)
         bounds = torch.searchsorted(part.number[order].contiguous(), torch.arange(high - low + 1, dtype=torch.int32))
         cut = chunks.cut(low, high) if kept is None else kept
@@ -213,7 +229,7 @@ def _best(best: np.ndarray, pairs: Pairs, chunks: Chunks) -> tuple[Pose, np.ndar
     parent, child = np.divmod(fine.slice, chunks.turns)
     matrices = chunks.of(pairs.rotations[parent])
     matrices = matrices[torch.arange(len(best)), torch.from_numpy(child.astype(np.int64))]
-    shift = chunks.grids.fine_shifts[torch.from_numpy(fine.shift.astype(np.int64))]
+    shift = chunks.shifts[torch.from_numpy(fine.shift.astype(np.int64))]
     return Pose(matrices, shift), pairs.rotations[parent] // chunks.grids.grid.rotation_count
 
 
@@ -230,7 +246,7 @@ def _mean(best: Pose, weight: Tensor, pairs: Pairs, chunks: Chunks) -> Pose:
     fine = hypotheses.children(pairs, index.numpy())
     image = torch.from_numpy(fine.image.astype(np.int64))
     grids, matrices = chunks.grids, chunks.of(pairs.rotations).reshape(-1, 3, 3)
-    rotation, shift = matrices[torch.from_numpy(fine.slice.astype(np.int64))], grids.fine_shifts[torch.from_numpy(fine.shift.astype(np.int64))]
+    rotation, shift = matrices[torch.from_numpy(fine.slice.astype(np.int64))], chunks.shifts[torch.from_numpy(fine.shift.astype(np.int64))]
     reach = PEAK * max(grids.grid.step / 2, 1e-9)
     near = angular_distance(rotation, best.rotation[image]) <= reach
     w = weight[index].double() * near

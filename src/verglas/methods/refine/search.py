@@ -125,7 +125,7 @@ def search_everywhere(a: Tensor, b: Tensor, shared: Shared, grids: Grids, priors
 def narrow(few: Survivors, a: Tensor, b: Tensor, cut: Cutter, grids: Grids, rule: Rule, looks: list[int]) -> Survivors:
     """A short list scored on more and more pixels; those near the best stay, at the last look those that the rule keeps."""
     for pixels in looks:
-        pairs = hypotheses.group(few, grids.grid.turns)
+        pairs = hypotheses.group(few, (1, 1))
         few = rescore(few, pairs, (a, b), cut(pairs, pixels), pixels, grids, rule if pixels == looks[-1] else Near(MARGIN))
     return few
 
