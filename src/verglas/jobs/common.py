@@ -9,6 +9,7 @@ from verglas.errors import InputError
 from verglas.jobs.folder import JOB_FILE
 from verglas.jobs.provenance import read_record
 from verglas.jobs.spec import Job, JobParams, option, options
+from verglas.runtime.group import started
 from verglas.runtime.resources import Resources, choose_resources
 
 P = TypeVar("P", bound=JobParams)
@@ -20,8 +21,8 @@ class CommonParams(JobParams):
     output: Path | None = option(None, help="Job folder; without it the next <JobType>/jobNNN of this project folder.")
     continue_: Path | None = option(None, help="Go on with the job in this folder, with its parameters.")
     device: str = option("auto", help="auto (a GPU if there is one), cpu, cuda or cuda:1.")
-    threads: int = option(0, help="CPU threads; 0: all cores this process may use.", ge=0, le=4096)
-    memory_gb: float | None = option(None, help="Memory to plan with; default 80 % of what is free.", unit="GiB", gt=0)
+    threads: int = option(0, help="CPU threads of each process; 0: all cores it may use.", ge=0, le=4096)
+    memory_gb: float | None = option(None, help="Memory to plan with, on each machine; default 80 % of what is free.", unit="GiB", gt=0)
     seed: int = option(0, help="Seed of all random numbers.", ge=0, le=2**31 - 1)
     deterministic: bool = option(False, help="The same bits on every run with the same threads; a little slower.")
     dry_run: bool = option(False, help="Check the input, forecast memory, disk and time, and write nothing.")
@@ -53,7 +54,7 @@ def _complaints(params: type[JobParams], error: ValidationError) -> list[str]:
 
 def choose(rules: CommonParams) -> Resources:
     """The resources of this machine for these options."""
-    return choose_resources(rules.device, rules.threads, rules.seed, rules.deterministic, rules.memory_gb)
+    return choose_resources(rules.device, rules.threads, rules.seed, rules.deterministic, rules.memory_gb, started())
 
 
 def continued(job: Job, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -17,7 +17,7 @@ from verglas.methods.refine.plan import Plan
 from verglas.methods.refine.search import Correlation, Gaussian
 from verglas.methods.refine.source import Source, initial_noise
 from verglas.methods.refine.state import Alignment, Changes, Model, Sampling, Schedule, State
-from verglas.methods.refine.tally import Tally
+from verglas.methods.refine.tally import Tally, pool
 from verglas.runtime.resources import release_memory
 from verglas.runtime.stopwatch import Stopwatch
 
@@ -107,6 +107,8 @@ def step(state: State, source: Source, plan: Plan) -> Step:
         tallies.append(tally)
         poses = _merge(poses, new, source.particles.half == half + 1)
     release_memory(volume)
+    with watch("wait"):
+        poses = pool(tallies, poses, np.arange(len(source.particles)), source.share)
     with watch("solve"):
         after = _maximise(replace(state, sampling=sampling, schedule=schedule, alignment=poses), tallies, source, plan, random)
         after = _close(after, state, source, plan, iteration)
