@@ -61,14 +61,6 @@ class Group:
             for some in _bundles([_flat(one) for one in arrays]):
                 _all_reduce(some)
 
-    def broadcast_(self, *arrays: "np.ndarray | Tensor", of: int) -> None:
-        """Each array becomes that of process `of`, in place."""
-        if self.size > 1:
-            import torch.distributed as dist
-
-            for row in map(_flat, arrays):
-                _together(partial(dist.broadcast, row, of))
-
     def tell(self, value: T) -> T:
         """The value that the leader has."""
         if self.size == 1:
@@ -88,6 +80,18 @@ class Group:
         found: list[Any] = [None] * self.size
         _together(lambda: dist.all_gather_object(found, value))
         return found
+
+    def divide(self, count: int, make: Callable[[int], T]) -> list[T]:
+        """make(0) .. make(count - 1), each made by one process and given to all."""
+        if self.size == 1 or count == 1:
+            return [make(i) for i in range(count)]
+        import torch.distributed as dist
+
+        mine = [make(i) for i in range(self.rank, count, self.size)]
+        parts = [[mine] for _ in range(min(self.size, count))]
+        for owner, box in enumerate(parts):
+            _together(partial(dist.broadcast_object_list, box, owner))
+        return [parts[i % self.size][0][i // self.size] for i in range(count)]
 
     def any(self, flag: bool) -> bool:
         """Whether it is true for any process."""
