@@ -97,12 +97,14 @@ def make_task(inputs: Inputs, plan: "Plan", context: Context, half: np.ndarray, 
     from verglas.methods.fixedposes.images import Images
     from verglas.methods.fixedposes.loop import Task
     from verglas.runtime.blocks import budget
+    from verglas.runtime.share import deal
 
     resources = context.resources
     fixed = resources.deterministic and resources.memory_gb is None
     memory = budget(FIXED_MEMORY_GB if fixed else resources.memory_gb, context.group.local_size)
     reader = ImageSource(inputs.particles, inputs.root)
-    images = Images(inputs.particles, reader.read, make_grid(plan, inputs), plan.diameter, memory, plan.ctf, inputs.mtf, teller.progress)
+    share = deal(context.group, np.zeros(len(half)), inputs.particles.optics_index)
+    images = Images(inputs.particles, reader.read, make_grid(plan, inputs), plan.diameter, memory, plan.ctf, inputs.mtf, teller.progress, share)
     return Task(images, make_masks(inputs, plan, images.grid.box, images.grid.pixel), half, plan)
 
 

@@ -189,10 +189,10 @@ def _maximisation(
     if isinstance(vdam, Vdam):
         assert momentum is not None
         tally, step = maximise.merged(*tallies), step_size(plan, vdam, iteration)
-        model, momentum = maximise.vdam_maps((tallies[0], tallies[1]), model, momentum, plan, step, tau)
+        model, momentum = maximise.vdam_maps((tallies[0], tallies[1]), model, momentum, plan, step, tau, source.share.group)
     else:
         tally = tallies[0]
-        model = maximise.em_maps(tally, model, plan, tau)
+        model = maximise.em_maps(tally, model, plan, tau, source.share.group)
     keep = MEMORY if size < len(source.particles) and isinstance(vdam, Vdam) else 0.0
     members = np.bincount(source.particles.group[rows], minlength=len(source.particles.group_names))
     model = maximise.shared(model, tally, plan, members, keep, noise=not correlation)
@@ -217,7 +217,7 @@ def _closed(
 ) -> ClassState:
     """Poses, classes, resolution and changes of the iteration."""
     iteration = before.iteration + 1
-    shell = max(converge.resolution_shell_of(one) for one in after.model.ssnr)
+    shell = source.share.group.tell(max(converge.resolution_shell_of(one) for one in after.model.ssnr))
     known = rows[before.seen[rows]]
     classes, seen = before.classes.copy(), before.seen.copy()
     classes[rows], seen[rows] = tally.classes[rows], True

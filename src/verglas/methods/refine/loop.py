@@ -196,4 +196,4 @@ def _close(after: State, before: State, source: Source, plan: Plan, iteration: i
     offset = float(np.sqrt(((after.alignment.origin - before.alignment.origin) ** 2).sum() / (2 * len(a))))
     schedule = converge.watch_resolution(after.schedule, shell)
     schedule = converge.watch_changes(schedule, after.sampling, Changes(angle, offset))
-    return replace(after, iteration=iteration, schedule=schedule)
+    return replace(after, iteration=iteration, schedule=source.share.group.tell(schedule))
