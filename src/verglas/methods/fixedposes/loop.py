@@ -173,5 +173,6 @@ def step(task: Task, model: Model, before: State | None) -> Step:
     calm = stop.density is None or found.density < stop.density
     quiet = (before.quiet if before else 0) + 1 if calm else 0
     settled = before is not None and found.switches < stop.switches and (stop.density is None or quiet >= QUIET)
+    settled = images.share.group.tell(settled)
     iteration = 1 if before is None else before.iteration + 1
-    return Step(State(iteration, new, tally.posterior, done.fsc_difference, done.fsc_map, quiet), found, done.halves, tally.gain, images.share.group.tell(settled))
+    return Step(State(iteration, new, tally.posterior, done.fsc_difference, done.fsc_map, quiet), found, done.halves, tally.gain, settled)
