@@ -1,13 +1,17 @@
 """Which particles a process takes, and that a group of one leaves everything as it is."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from verglas.errors import InputError
+from verglas.jobs.common import continued
+from verglas.jobs.registry import find
 from verglas.runtime.group import ALONE, Group, joined, started
 from verglas.runtime.resources import choose_resources, usable_cores
 from verglas.runtime.share import Share, alone, deal
@@ -103,3 +107,11 @@ def test_merged_columns_are_those_of_the_owners(group: Group) -> None:
     share.merge(rows, np.arange(10.0), np.full((10, 2), np.nan))
     assert np.array_equal(sent[0], np.where(share.mine[rows], rows, 0))
     assert (np.isnan(sent[1]).all(1) == share.mine[rows]).all()
+
+
+@pytest.mark.parametrize(("processes", "threads"), [(1, None), (4, 6)])
+def test_another_number_of_processes_chooses_its_own_threads(torchrun: None, tmp_path: Path, processes: int, threads: int | None) -> None:
+    resources = {"device": "cuda:0", "threads": 6, "seed": 1}
+    (tmp_path / "job.json").write_text(json.dumps({"job": "refine3d", "params": {}, "resources": resources, "processes": processes}))
+    kept = continued(find("refine3d"), tmp_path)[1]
+    assert kept.get("threads") == threads and kept["device"] == "cuda" and kept["seed"] == 1

@@ -58,7 +58,7 @@ def choose(rules: CommonParams) -> Resources:
 
 
 def continued(job: Job, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Parameters and common options of the job in `folder`, to go on with."""
+    """Parameters and common options of the job in `folder`, to go on with; another number of processes chooses its own threads."""
     if not job.can_continue:
         raise InputError(f"{job.name} cannot be continued", where=str(folder), remedy="start it again")
     if job.adopt is not None and folder.is_dir() and not (folder / JOB_FILE).exists():
@@ -68,4 +68,9 @@ def continued(job: Job, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise InputError(f"holds a {record.get('job')} job, not {job.name}", where=str(folder))
     resources = record.get("resources", {})
     kept = {name: resources.get(name) for name in ("device", "threads", "seed", "deterministic", "memory_gb")}
+    group = started()
+    if record.get("processes", 1) != group.size:
+        kept["threads"] = None
+    if group.size > 1:
+        kept["device"] = str(kept["device"] or "auto").partition(":")[0]
     return dict(record.get("params", {})), {name: value for name, value in kept.items() if value is not None}

@@ -136,7 +136,7 @@ def _open(job: Job, params: JobParams, request: Request, plan: Plan, context: Co
     if not context.group.leads:
         context.journal.open(context.output, keep=True)
         return
-    content = record(job, params, request.resources, request.command, plan.inputs)
+    content = record(job, params, request.resources, request.command, plan.inputs) | {"processes": context.group.size}
     if request.continuing:
         content["earlier"] = earlier_runs(context.output)
     job_folder.create(context.output)
