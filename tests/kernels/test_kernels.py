@@ -153,3 +153,24 @@ def test_no_slices_are_inserted_without_complaint() -> None:
     k = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
     kernels.insert(data, weight, torch.zeros(0, 2, dtype=torch.complex64), torch.zeros(0, 2), torch.zeros(0, 2, 3), k)
     assert not weight.any()
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("turns", [1, 256, 700])
+def test_near(kind: torch.dtype, turns: int) -> None:
+    images, shifts = 4, 3
+    product = (100 * torch.randn(images * shifts, turns, generator=_generator())).to(kind)
+    bias, prior = torch.randn(images, turns, generator=_generator()), torch.randn(images, shifts, generator=_generator())
+    fast, slow = kernels.near(product, bias, prior, 60.0), reference.near(product, bias, prior, 60.0)
+    assert turns == 1 or images < len(fast[1]) < product.numel() / 2
+    for a, b in zip(fast, slow):
+        assert torch.equal(a, b)
+
+
+def test_near_in_bfloat16_keeps_what_float32_keeps() -> None:
+    a, s = 10 * torch.randn(64, 120, generator=_generator()), torch.randn(4000, 120, generator=_generator())
+    bias, prior = torch.randn(16, 4000, generator=_generator()), torch.randn(16, 4, generator=_generator())
+    _, exact = kernels.near(a @ s.T, bias, prior, 25.0)
+    _, rough = kernels.near(a.bfloat16() @ s.bfloat16().T, bias, prior, 25.0)
+    assert set(exact.tolist()) <= set(rough.tolist())
+    assert len(rough) < 3 * len(exact)

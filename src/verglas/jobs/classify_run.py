@@ -11,6 +11,7 @@ from verglas.jobs.classify_files import class_resolution, write_iteration
 from verglas.jobs.refine3d_run import kept_budget, make_budget, make_source
 from verglas.jobs.refine3d_tell import Teller
 from verglas.jobs.spec import Context
+from verglas.runtime.blocks import Budget
 from verglas.units import DEGREE
 
 if TYPE_CHECKING:
@@ -25,11 +26,10 @@ GRADIENT_WRITES = 10
 
 @dataclass(frozen=True)
 class Saved:
-    """What a run goes on from; `work`, `cache`: bytes of the blocks that sums were taken in."""
+    """What a run goes on from; `memory`: the blocks that sums were taken in."""
 
     state: "ClassState"
-    work: int
-    cache: int
+    memory: Budget
 
 
 def classify(inputs: ClassInputs, plan: "ClassPlan", context: Context, keep_offsets: bool) -> "ClassState":
@@ -59,7 +59,7 @@ def keep(context: Context, state: "ClassState", source: "Source", plan: "ClassPl
     """The exact state of an iteration and, when they are due, its tables and maps."""
     if not context.group.leads:
         return
-    states.save(context.output, Saved(state, source.budget.work, source.budget.cache))
+    states.save(context.output, Saved(state, source.budget))
     if due(state, plan):
         write_iteration(context.output, state, source.particles, plan)
     states.forget(context.output, state.iteration)

@@ -30,6 +30,9 @@ class InitialModelParams(ClassifyParams):
     flatten_and_enforce_non_negative_solvent: bool = option(
         False, help="Besides flattening the solvent, set negative density to zero after every mini-batch.", relion="do_solvent")
     offset_range: float = option(6.0, help="Translational search: up to this far.", unit="px", gt=0, le=100, relion="offset_range")
+    limit_resolution: float = option(
+        0.0, help="Nothing finer than this is compared; 0: 5 % of the mask diameter, what the finest angular step can place.", unit="Å", ge=0,
+        le=500, relion="highres_limit")
     seeds: int = option(1, help="Repeat from this many seeds, align the models and compare them by FSC.", ge=1, le=20)
 
 
@@ -37,14 +40,15 @@ def class_plan(params: InitialModelParams, inputs: "ClassInputs", seed: int) -> 
     """The options in Å and radians."""
     from verglas.jobs.classify_door import search_plan
     from verglas.methods.classify.initial import SHELL
-    from verglas.methods.classify.plan import VDAM_3D, ClassPlan
+    from verglas.methods.classify.plan import VDAM_3D, ClassPlan, finest_wave
 
     images = inputs.images
     search = search_plan(
         params, images, seed, symmetry="C1" if params.run_in_c1_first else params.symmetry, healpix_order=1, padding=1.0, correct_norm=False,
         correct_scale=False, initial_lowpass=images.box * images.pixel_size / max(1, round(SHELL * images.box)))
+    limit = params.limit_resolution or finest_wave(search.diameter)
     return ClassPlan(
-        params.classes, params.mini_batches, params.tau, search, VDAM_3D, limit=params.limit_resolution, auto_sampling=True,
+        params.classes, params.mini_batches, params.tau, search, VDAM_3D, limit=limit, auto_sampling=True,
         non_negative=params.flatten_and_enforce_non_negative_solvent)
 
 

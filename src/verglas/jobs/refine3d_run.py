@@ -71,7 +71,7 @@ def keep(context: Context, state: "State", source: "Source", plan: "Plan") -> No
     if state.finished:
         write_final(folder, state, source.particles, plan)
         return
-    states.save(folder, Checkpoint(state, source.particles.half, source.budget.work, source.budget.cache))
+    states.save(folder, Checkpoint(state, source.particles.half, source.budget))
     write_iteration(folder, state, source.particles, plan)
     states.forget(folder, state.iteration)
 
@@ -92,7 +92,7 @@ def restore(context: Context, particles: Particles, plan: "Plan") -> Checkpoint 
         return None
     context.log(f"going on after iteration {number}, from RELION's files")
     memory = make_budget(context)
-    return Checkpoint(read_state(folder, number, particles, plan), particles.half, memory.work, memory.cache)
+    return Checkpoint(read_state(folder, number, particles, plan), particles.half, memory)
 
 
 def make_source(inputs: ImageInputs, given: Map | None, plan: "Plan", memory: "Budget", teller: Teller, sets: np.ndarray) -> "Source":
@@ -109,16 +109,16 @@ def make_source(inputs: ImageInputs, given: Map | None, plan: "Plan", memory: "B
 
 
 def make_budget(context: Context) -> "Budget":
-    """Block sizes, from the memory the user allows or that is free."""
+    """Block sizes, from the memory the user allows or that is free; all processes choose the leader's kind of products."""
     from verglas.runtime.blocks import budget
 
     resources = context.resources
     fixed = resources.deterministic and resources.memory_gb is None
-    return budget(FIXED_MEMORY_GB if fixed else resources.memory_gb, context.group.local_size)
+    made = budget(FIXED_MEMORY_GB if fixed else resources.memory_gb, context.group.local_size)
+    return replace(made, bfloat=context.group.tell(made.bfloat))
 
 
 def kept_budget(context: Context, earlier: "Checkpoint | Saved") -> "Budget":
     """The blocks that earlier sums were taken in; what may be cached depends on how many processes there are now."""
-    from verglas.runtime.blocks import Budget
-
-    return Budget(earlier.work, earlier.cache if context.group.size == 1 else make_budget(context).cache)
+    kept = earlier.memory
+    return kept if context.group.size == 1 else replace(kept, cache=make_budget(context).cache)

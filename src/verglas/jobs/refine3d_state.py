@@ -12,6 +12,7 @@ import numpy as np
 from verglas.errors import DataError
 from verglas.io.atomic import atomic_path
 from verglas.jobs.refine3d_files import root_name
+from verglas.runtime.blocks import Budget
 
 if TYPE_CHECKING:
     from verglas.methods.refine.state import State
@@ -22,12 +23,11 @@ KEPT = 2
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`half` (N,) of every particle; `work`, `cache`: bytes of the blocks that sums were taken in."""
+    """`half` (N,) of every particle; `memory`: the blocks that sums were taken in."""
 
     state: "State"
     half: np.ndarray
-    work: int
-    cache: int
+    memory: Budget
 
 
 def state_path(folder: Path, iteration: int) -> Path:

@@ -11,6 +11,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 import problem as p
 
+from verglas.core import projection
 from verglas.core.rotations import angular_distance, euler_to_matrix
 from verglas.core.symmetry import operators
 from verglas.methods.refine import converge, loop, maximise, search
@@ -169,12 +170,18 @@ def test_sampling_waits_for_resolution_and_poses() -> None:
     assert not converge.refine_sampling(accurate, half_degree, p.PLAN, 0.9 * pixel)[0].fine_enough
 
 
-def test_coarse_products_equal_lists(small: p.Problem, after_two: State) -> None:
-    """The matrix products of a global search and the pair lists of a local one give the same log-posteriors."""
-    source = p.source_of(small)
-    e = explain(after_two, 3, source, p.PLAN)
-    pairs = search.hypotheses.group(e.survivors, 8)
-    grids = e.search.grids
-    assert e.search.slices is not None
-    again = search.rescore(e.survivors, pairs, e.batch.a, e.batch.b, e.search.slices[torch.from_numpy(pairs.rotations)], grids, search.Near(1e9))
-    assert np.array_equal(again.rotation, e.survivors.rotation) and np.array_equal(again.shift, e.survivors.shift)
+@pytest.mark.parametrize("bfloat", [False, True])
+@pytest.mark.parametrize("looks", [(30, 70), (70,)])
+def test_first_looks_change_nothing(small: p.Problem, after_two: State, bfloat: bool, looks: tuple[int, ...]) -> None:
+    """A first look, in bfloat16 too, and short lists keep what one float32 product of everything keeps."""
+    e = explain(after_two, 3, p.source_of(small), p.PLAN)
+    grids, batch = replace(e.search.grids, looks=looks), e.batch
+    priors = (e.search.log_prior.view(-1), torch.zeros(len(batch), len(grids.phases)))
+    references = tuple(projection.prepare_reference(torch.from_numpy(after_two.models[0].map), p.PLAN.padding, 20) for _ in range(2))
+    priors = (torch.cat([priors[0], priors[0] - 1]), priors[1])
+    rule = search.Gaussian(0.999)
+    found = search.search_everywhere(batch.a, batch.b, search.shared_slices(references, grids, e.search.geo.band, bfloat), grids, priors, rule)
+    whole = search.Shared(search.shared_slices(references, grids, e.search.geo.band, False).whole, None, None, 0)
+    exact = search.search_everywhere(batch.a, batch.b, whole, grids, priors, rule)
+    assert np.array_equal(found.count, exact.count) and np.array_equal(found.rotation, exact.rotation) and np.array_equal(found.shift, exact.shift)
+    np.testing.assert_allclose(found.log_prior, exact.log_prior, atol=1e-6)

@@ -10,11 +10,12 @@ def score(
 ) -> Tensor:
     """log p = sum_p Re(conj(a[n, p] h[t, p]) S[u, p]) - 1/2 sum_p b[n, p] |S[u, p]|^2 + prior, without the origin pixel p = 0.
 
-    a = C X / sigma2 (N, P) complex, b = C^2 / sigma2 (N, P), slices S (U c, P), shifts h (T m, P) complex, fan = (c, m). Pair i is
+    a = C X / sigma2 (N, P) complex, b = C^2 / sigma2 (N, P), slices S (U c, >= P), shifts h (T m, P) complex, fan = (c, m). Pair i is
     (image[i], cut[i]) with the list shift[start[i]:start[i+1]] and its `prior` (L,). Each pair is scored for the c children
     cut c + 0.. of its slice and the m children of each of its shifts. Returns (L c m,) in the order pair, child slice, shift, child shift.
     """
     turns, moves = fan
+    slices = slices[:, : a.shape[1]]
     device = a.device
     pair = torch.repeat_interleave(torch.arange(len(image), device=device), start.diff())
     child = torch.arange(turns, device=device)

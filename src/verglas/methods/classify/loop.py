@@ -11,7 +11,7 @@ from verglas.core.rotations import euler_to_matrix, mean_axis_distance
 from verglas.core.sampling import next_perturbation
 from verglas.core.symmetry import operators
 from verglas.methods.classify import maximise
-from verglas.methods.classify.plan import ClassPlan, Em, Vdam, most_significant, step_size, subset_size, tau_of
+from verglas.methods.classify.plan import LAST_ORDER, ClassPlan, Em, Vdam, most_significant, step_size, subset_size, tau_of
 from verglas.methods.classify.state import Classes, ClassState, Progress
 from verglas.methods.refine import accuracy, converge
 from verglas.methods.refine.expect import Belief, Setting, Task, expect
@@ -31,8 +31,6 @@ GROWTH = 10
 """Shells beyond the resolution that the next iteration looks at."""
 EVERY = 10
 """Iterations of VDAM between two estimates of the accuracy."""
-LAST_ORDER = 3
-"""Finest grid of an ab-initio model: no local searches."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from math import pi
 import numpy as np
 
 from verglas.core.sampling import AnyGrid, InPlane, orientation_grid
+from verglas.methods.refine.converge import fine_angle
 from verglas.methods.refine.plan import Plan
 
 
@@ -40,7 +41,7 @@ class ClassPlan:
 
     `search`: symmetry, mask, sampling, corrections and seed, as for a refinement. psi_step (rad) > 0: 2D classes, with this fine
     in-plane step. limit (Å) > 0: nothing finer is used in the search. sigma (rad) > 0: local searches.
-    `auto_sampling`: the grid gets finer when the accuracy asks for it. `centre`: 2D averages are kept in the middle.
+    `auto_sampling`: the grid gets finer, to LAST_ORDER, when the accuracy asks for it. `centre`: 2D averages are kept in the middle.
     `non_negative`: no negative density.
     """
 
@@ -73,6 +74,17 @@ class ClassPlan:
     def grid(self, order: int) -> AnyGrid:
         """Coarse orientations: twice the fine step in the plane, or HEALPix `order`."""
         return InPlane(max(1, round(pi / self.psi_step))) if self.flat else orientation_grid(order, self.search.symmetry)
+
+
+LAST_ORDER = 2
+"""Finest grid of an ab-initio model: no local searches."""
+BLUR = 0.375
+"""A wave shorter than this part of the way of the particle's edge in one fine step is lost: half a step is the largest error."""
+
+
+def finest_wave(diameter: float) -> float:
+    """Å: nothing finer is looked at in an ab-initio model, whose grid ends at LAST_ORDER."""
+    return BLUR * fine_angle(LAST_ORDER) * diameter
 
 
 def fall(x: float, width: float, start: float) -> float:

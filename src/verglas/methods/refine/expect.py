@@ -16,10 +16,10 @@ from verglas.core.symmetry import operators
 from verglas.methods.refine import converge, hypotheses, tally
 from verglas.methods.refine.batch import Batch, make_batch, unweighted
 from verglas.methods.refine.fine import Chunks, Found, Giving, fine_pass
-from verglas.methods.refine.hypotheses import MOVES, Survivors, join
+from verglas.methods.refine.hypotheses import MOVES, Pairs, Survivors, join
 from verglas.methods.refine.images import Geometry, geometry, whole_pixels
 from verglas.methods.refine.plan import Plan
-from verglas.methods.refine.search import LOOKS, SMALL, Candidates, Gaussian, Grids, Rule, global_slices, search_everywhere, search_near
+from verglas.methods.refine.search import LOOKS, SMALL, Candidates, Gaussian, Grids, Rule, Shared, search_everywhere, search_near, shared_slices
 from verglas.methods.refine.source import Source
 from verglas.methods.refine.state import Alignment, Model, Sampling
 from verglas.methods.refine.tally import Tally
@@ -90,7 +90,7 @@ class GroupSearch:
     geo: Geometry
     grids: Grids
     references: tuple[Reference, ...]
-    slices: Tensor | None
+    slices: Shared | None
     log_prior: Tensor
     sigma2: np.ndarray
 
@@ -114,13 +114,13 @@ def make_references(setting: Setting, belief: Belief) -> tuple[Reference, ...]:
     return tuple(projection.prepare_reference(torch.from_numpy(m), setting.plan.padding, setting.shells) for m in belief.maps)
 
 
-def group_search(setting: Setting, geo: Geometry, references: tuple[Reference, ...], belief: Belief, g: int) -> GroupSearch:
+def group_search(setting: Setting, geo: Geometry, references: tuple[Reference, ...], belief: Belief, g: int, bfloat: bool) -> GroupSearch:
     """Grids, shared slices of a global search, and log priors (uniform over directions when the grid is new)."""
     grids = make_grids(setting, geo)
     n = grids.grid.direction_count
     prior = belief.prior if belief.prior.shape[1] == n else np.repeat(belief.prior.sum(1, keepdims=True) / n, n, axis=1)
     log_prior = torch.from_numpy(np.log(np.maximum(prior, 1e-30))).float()
-    slices = None if setting.sampling.sigma > 0 else global_slices(references, grids, geo.band)
+    slices = None if setting.sampling.sigma > 0 else shared_slices(references, grids, geo.band, bfloat)
     return GroupSearch(geo, grids, references, slices, log_prior, belief.sigma2[g])
 
 
@@ -138,7 +138,7 @@ def expect(belief: Belief, task: Task, source: Source, setting: Setting, watch: 
             continue
         geo = geometry(group, setting.box, setting.pixel, setting.shells)
         with watch("project"):
-            search = group_search(setting, geo, references, belief, g)
+            search = group_search(setting, geo, references, belief, g, source.budget.bfloat)
         for block in split(rows, most(source.budget.work / 2, 44 * len(geo.band))):
             shift = whole_pixels(search_centres(task, setting, block), geo.pixel)
             spectra = source.spectra[g].get(block, shift, watch, len(geo.band))
@@ -228,12 +228,14 @@ def _everywhere(
 ) -> Survivors:
     assert search.slices is not None
     a, b = (batch.a, batch.b) if unscaled is None else unscaled
-    per_image = len(search.grids.phases) * (4 * len(search.slices) + 16 * search.grids.looks[-1])
+    shared = search.slices
+    each = 4 if shared.first is None else shared.first.itemsize
+    per_image = len(search.grids.phases) * (each * len(shared.whole) + 16 * search.grids.looks[-1])
     parts = []
     for n in split(np.arange(len(batch)), most(min(work / 4, HOT), per_image)):
         low, high = int(n[0]), int(n[-1]) + 1
         priors = (search.log_prior.view(-1), shift_prior[low:high])
-        parts.append(search_everywhere(a[low:high], b[low:high], search.slices, search.grids, priors, rule))
+        parts.append(search_everywhere(a[low:high], b[low:high], shared, search.grids, priors, rule))
     return join(parts)
 
 
@@ -246,12 +248,13 @@ def _near(batch: Batch, task: Task, search: GroupSearch, shift_prior: Tensor, se
     candidates = candidates.in_classes(search.log_prior.logsumexp(1).numpy(), count)
     per_image = len(candidates.rotation) / len(batch) * (8 * grids.looks[0] + 60 * len(grids.phases)) + 16 * grids.looks[-1]
 
-    def cut(numbers: np.ndarray, pixels: int) -> Tensor:
+    def cut(pairs: Pairs, pixels: int) -> tuple[Tensor, np.ndarray]:
+        numbers = pairs.rotations
         parts, k = [], numbers // count  # numbers rise, so classes follow each other
         for one in np.unique(k):
             matrices = rotations(grids.grid, torch.from_numpy(numbers[k == one] % count), grids.perturbation)
             parts.append(projection.project(search.references[one], matrices, search.geo.band, pixels))
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        return parts[0] if len(parts) == 1 else torch.cat(parts), pairs.number
 
     parts = []
     for n in split(np.arange(len(batch)), most(work / 4, per_image)):

@@ -47,7 +47,7 @@ def explain(state: State, row: int, source: Source, plan: Plan) -> Explanation:
     belief, task = expect.belief_of(model), expect.Task(rows, state.alignment)
     references = expect.make_references(setting, belief)
     geo = geometry(group, state.box, state.pixel_size, shells)
-    search = expect.group_search(setting, geo, references, belief, g)
+    search = expect.group_search(setting, geo, references, belief, g, source.budget.bfloat)
     spectra = source.spectra[g].get(rows, whole_pixels(state.alignment.origin[rows], geo.pixel), watch, len(geo.band))
     norm = model.average_norm / state.alignment.norm[rows]
     batch = make_batch(rows, spectra, source.particles, geo, norm, (model.sigma2[g], model.scale), plan.ctf)

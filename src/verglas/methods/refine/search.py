@@ -48,8 +48,8 @@ SMALL = 400
 """Pixels below which a first look is not worth its while."""
 DENSE = 0.1
 """Share of hypotheses left by the first look above which products are faster than lists."""
-Cutter = Callable[[np.ndarray, int], Tensor]
-"""Rotation numbers (U,) and a number of pixels -> slices (U, pixels)."""
+Cutter = Callable[[Pairs, int], tuple[Tensor, np.ndarray]]
+"""Pairs and a number of pixels -> slices (U, at least pixels) and the row in them of every pair (K,) int32."""
 
 
 @dataclass(frozen=True)
@@ -81,65 +81,108 @@ def survivors_of(rule: Rule | Near, logp: Tensor, start: Tensor) -> tuple[Tensor
             return torch.arange(len(start)), kernels.highest(logp, start)[1]
 
 
-def global_slices(references: tuple[Reference, ...], grids: Grids, band: Band) -> Tensor:
-    """Slices (K R, Pc) of the whole coarse grid and all classes: cut once, shared by all images."""
+@dataclass(frozen=True)
+class Shared:
+    """Slices of the whole coarse grid and all classes, cut once for all images: `whole` (K R, Pc) complex.
+
+    `first` (K R, 2 (look - 1)) real and `power` (K R, look - 1), |S|^2, are what a first look needs, on `look` pixels without the origin;
+    `first` in bfloat16 where such products are faster. first None: one look at everything.
+    """
+
+    whole: Tensor
+    first: Tensor | None
+    power: Tensor | None
+    look: int
+
+
+def shared_slices(references: tuple[Reference, ...], grids: Grids, band: Band, bfloat: bool) -> Shared:
+    """`bfloat`: make the first look, also a single one, in bfloat16."""
     matrices = rotations(grids.grid, None, grids.perturbation)
-    return torch.cat([projection.project(reference, matrices, band, grids.looks[-1]) for reference in references])
+    whole = torch.cat([projection.project(reference, matrices, band, grids.looks[-1]) for reference in references])
+    look = grids.looks[0]
+    if len(grids.looks) == 1 and not bfloat:
+        return Shared(whole, None, None, look)
+    part = whole[:, 1:look]
+    first = torch.view_as_real(part.contiguous()).view(len(whole), -1)
+    return Shared(whole, first.bfloat16() if bfloat else first, part.real**2 + part.imag**2, look)
 
 
-def search_everywhere(a: Tensor, b: Tensor, slices: Tensor, grids: Grids, priors: tuple[Tensor, Tensor], rule: Rule) -> Survivors:
+def search_everywhere(a: Tensor, b: Tensor, shared: Shared, grids: Grids, priors: tuple[Tensor, Tensor], rule: Rule) -> Survivors:
     """log p(n, t, r) = Re(a h_t)* S_r - b |S_r|^2 / 2 + log priors as two matrix products; what the rule keeps.
 
-    a, b (N, P) on the full band; slices (K R, Pc); priors = (log prior of classes and directions (K D,), log prior of shifts (N, T)).
-    A large band is searched within a part of its radius first, and what comes near the best there is scored further out.
+    a, b (N, P) on the full band; priors = (log prior of classes and directions (K D,), log prior of shifts (N, T)).
+    What comes near the best at a first look is scored in float32 and further out.
     """
-    first, *more = grids.looks
-    if isinstance(rule, Correlation) or not more:
-        return _products(a, b, slices, grids, priors, rule)
-    few = _products(a, b, slices[:, :first], grids, priors, Near(MARGIN))
-    if len(few.image) > DENSE * len(a) * len(grids.phases) * len(slices):
-        return _products(a, b, slices, grids, priors, rule)
-    return narrow(few, a, b, lambda numbers, pixels: slices[torch.from_numpy(numbers), :pixels], grids, rule, more)
+    if isinstance(rule, Correlation) or shared.first is None:
+        return _all(a, b, shared.whole, grids, priors, rule)
+    few = _first(a, b, shared, grids, priors)
+    if few is None:
+        return _all(a, b, shared.whole, grids, priors, rule)
+    more = [pixels for pixels in grids.looks if pixels > shared.look or pixels == grids.looks[-1]]
+    return narrow(few, a, b, lambda pairs, pixels: (shared.whole, pairs.rotations[pairs.number].astype(np.int32)), grids, rule, more)
 
 
 def narrow(few: Survivors, a: Tensor, b: Tensor, cut: Cutter, grids: Grids, rule: Rule, looks: list[int]) -> Survivors:
     """A short list scored on more and more pixels; those near the best stay, at the last look those that the rule keeps."""
     for pixels in looks:
         pairs = hypotheses.group(few, grids.grid.turns)
-        few = rescore(few, pairs, a, b, cut(pairs.rotations, pixels), grids, rule if pixels == looks[-1] else Near(MARGIN))
+        few = rescore(few, pairs, (a, b), cut(pairs, pixels), pixels, grids, rule if pixels == looks[-1] else Near(MARGIN))
     return few
 
 
-def _products(a: Tensor, b: Tensor, slices: Tensor, grids: Grids, priors: tuple[Tensor, Tensor], rule: Rule | Near) -> Survivors:
-    """The products on the pixels of `slices`, the origin left out."""
+def _moved(a: Tensor, grids: Grids, pixels: int) -> Tensor:
+    """a h_t (N T, 2 (pixels - 1)) real, the origin left out."""
+    return torch.view_as_real(a[:, None, 1:pixels] * grids.phases[:, 1:pixels]).view(len(a) * len(grids.phases), -1)
+
+
+def _first(a: Tensor, b: Tensor, shared: Shared, grids: Grids, priors: tuple[Tensor, Tensor]) -> Survivors | None:
+    """What comes within MARGIN of the best at the first look; None if that is too much for lists."""
+    assert shared.first is not None and shared.power is not None
     direction_prior, shift_prior = priors
-    rotation_prior = direction_prior.repeat_interleave(grids.grid.psi_count)
+    bias = direction_prior.repeat_interleave(grids.grid.psi_count) - b[:, 1 : shared.look] @ shared.power.T / 2
+    cross = _moved(a, grids, shared.look).to(shared.first.dtype) @ shared.first.T
+    kept, index = kernels.near(cross, bias, shift_prior, MARGIN)
+    if len(index) > DENSE * cross.numel():
+        return None
+    return _listed(kept, index, len(shared.first), grids, priors)
+
+
+def _all(a: Tensor, b: Tensor, slices: Tensor, grids: Grids, priors: tuple[Tensor, Tensor], rule: Rule) -> Survivors:
+    """What the rule keeps of everything, on the pixels of `slices`."""
+    direction_prior, shift_prior = priors
     images, shifts, (turns, pixels) = len(a), len(grids.phases), slices.shape
-    s, a, b, h = (x[:, 1:pixels] for x in (slices, a, b, grids.phases))
-    moved = torch.view_as_real(a[:, None] * h).view(images * shifts, -1)
-    logp = (moved @ torch.view_as_real(s.contiguous()).view(turns, -1).T).view(images, shifts, turns)
-    power = b @ (s.real**2 + s.imag**2).T
+    s = slices[:, 1:]
+    logp = (_moved(a, grids, pixels) @ torch.view_as_real(s.contiguous()).view(turns, -1).T).view(images, shifts, turns)
+    power = b[:, 1:pixels] @ (s.real**2 + s.imag**2).T
     if isinstance(rule, Correlation):
         logp *= power.clamp(min=1e-30).rsqrt()[:, None]
     else:
-        logp += (rotation_prior - power / 2)[:, None] + shift_prior[:, :, None]
+        logp += (direction_prior.repeat_interleave(grids.grid.psi_count) - power / 2)[:, None] + shift_prior[:, :, None]
     kept, index = survivors_of(rule, logp.view(-1), torch.arange(images + 1) * (shifts * turns))
+    return _listed(kept, index, turns, grids, priors)
+
+
+def _listed(kept: Tensor, index: Tensor, turns: int, grids: Grids, priors: tuple[Tensor, Tensor]) -> Survivors:
+    """Positions in (N, T, turns) as columns, sorted by image, then rotation, then shift."""
+    direction_prior, shift_prior = priors
+    shifts = len(grids.phases)
     n = owner(kept.numpy())
     shift, rotation = np.divmod(index.numpy() - n * (shifts * turns), turns)
     key = (n * turns + rotation) * shifts + shift
-    key.sort()  # by image, then rotation, then shift
+    key.sort()
     pair, shift = np.divmod(key, shifts)
     n, rotation = np.divmod(pair, turns)
-    prior = rotation_prior.numpy()[rotation] + shift_prior.numpy()[n, shift]
+    prior = direction_prior.numpy()[rotation // grids.grid.psi_count] + shift_prior.numpy()[n, shift]
     return Survivors(n, rotation, shift, prior, np.diff(kept.numpy()))
 
 
-def rescore(few: Survivors, pairs: Pairs, a: Tensor, b: Tensor, slices: Tensor, grids: Grids, rule: Rule | Near) -> Survivors:
-    """What the rule keeps of a short list once it is scored on the pixels of `slices`, one row for each of pairs.rotations."""
-    pixels = slices.shape[1]
-    a, b, h = (x[:, :pixels].contiguous() for x in (a, b, grids.phases))
-    image, number, start, shift = (torch.from_numpy(x) for x in (pairs.image, pairs.number, pairs.start, pairs.shift))
-    logp = kernels.score(slices, a, b, h, torch.from_numpy(pairs.log_prior), image, number, start, shift)
+def rescore(
+    few: Survivors, pairs: Pairs, images: tuple[Tensor, Tensor], slices: tuple[Tensor, np.ndarray], pixels: int, grids: Grids, rule: Rule | Near
+) -> Survivors:
+    """What the rule keeps of a short list once it is scored on `pixels`; slices = (U, >= pixels) and which of them each pair has."""
+    a, b, h = (x[:, :pixels].contiguous() for x in (*images, grids.phases))
+    image, number, start, shift = (torch.from_numpy(x) for x in (pairs.image, slices[1], pairs.start, pairs.shift))
+    logp = kernels.score(slices[0], a, b, h, torch.from_numpy(pairs.log_prior), image, number, start, shift)
     _, index = survivors_of(rule, logp, torch.from_numpy(starts(few.count)))
     at = index.numpy()
     count = np.bincount(few.image[at], minlength=len(few.count))
