@@ -13,6 +13,7 @@ from verglas.errors import InputError, VerglasError
 from verglas.jobs.common import CommonParams, choose, continued, parse
 from verglas.jobs.runner import Request, complain, launch
 from verglas.jobs.spec import Job, Option, options
+from verglas.runtime.group import started
 
 
 def command(job: Job) -> Callable[..., int]:
@@ -25,7 +26,7 @@ def command(job: Job) -> Callable[..., int]:
         try:
             return _start(job, chosen, rules)
         except VerglasError as error:
-            return complain(str(error), error.exit_code)
+            return complain(str(error), error.exit_code) if started().leads else error.exit_code
 
     run.__signature__ = inspect.Signature([_parameter(one) for one in (*own, *common)])  # type: ignore[attr-defined]
     run.__name__, run.__doc__ = job.name.replace(" ", "_"), job.summary

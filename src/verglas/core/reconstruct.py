@@ -150,17 +150,21 @@ def downsample(sums: Sums) -> Tensor:
 
 def fsc(a: Sums, b: Sums) -> Tensor:
     """Fourier shell correlation of the unregularised halves on the unpadded grid, shells 0 .. B//2 (0 beyond r_max). (B//2+1,) float64."""
-    u, v = downsample(a), downsample(b)
+    return correlation(downsample(a), downsample(b), a.shells, a.box)
+
+
+def correlation(u: Tensor, v: Tensor, shells: int, box: int) -> Tensor:
+    """FSC of two half volumes as `downsample` makes them, shells 0 .. `shells` of a map of `box` voxels. (B//2+1,) float64."""
     m = u.shape[0] // 2
     g = torch.arange(-m, m + 1, device=u.device, dtype=torch.float32) ** 2
     x = torch.arange(m + 2, device=u.device) ** 2
-    uv, uu, vv = torch.zeros(3, a.shells + 1, dtype=torch.float64, device=u.device)
+    uv, uu, vv = torch.zeros(3, shells + 1, dtype=torch.float64, device=u.device)
     for i in range(2 * m + 1):
         shell = ((g[i] + g[:, None] + x).sqrt() + 0.5).long()
         uv += shell_sum((u[i] * v[i].conj()).real, shell, len(uv))
         uu += shell_sum(u[i].abs() ** 2, shell, len(uv))
         vv += shell_sum(v[i].abs() ** 2, shell, len(uv))
-    out = torch.zeros(a.box // 2 + 1, dtype=torch.float64, device=uv.device)
+    out = torch.zeros(box // 2 + 1, dtype=torch.float64, device=uv.device)
     out[: len(uv)] = uv / (uu * vv).sqrt().clamp(min=1e-300)
     out[0] = 1.0
     return out

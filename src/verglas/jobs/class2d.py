@@ -63,4 +63,4 @@ def run(params: Class2dParams, context: Context) -> None:
     classify(inputs, class_plan(params, inputs, context.resources.seed), context, params.keep_offsets)
 
 
-JOB = Job("class2d", "Class2D", "2D class averages.", Class2dParams, check, run, "relion.class2d", can_continue=True)
+JOB = Job("class2d", "Class2D", "2D class averages.", Class2dParams, check, run, "relion.class2d", can_continue=True, parallel=True)

@@ -76,4 +76,4 @@ def run(params: Class3dParams, context: Context) -> None:
     classify(inputs, class_plan(params, inputs, context.resources.seed), context, params.keep_offsets)
 
 
-JOB = Job("class3d", "Class3D", "3D classes with alignment.", Class3dParams, check, run, "relion.class3d", can_continue=True)
+JOB = Job("class3d", "Class3D", "3D classes with alignment.", Class3dParams, check, run, "relion.class3d", can_continue=True, parallel=True)

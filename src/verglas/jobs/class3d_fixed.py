@@ -64,5 +64,6 @@ def run(params: Class3dFixedParams, context: Context) -> None:
 
 
 JOB = Job(
-    "class3d-fixed", "Class3D", "3D classes of particles whose poses stay as they are.", Class3dFixedParams, check, run, can_continue=True,
+    "class3d-fixed", "Class3D", "3D classes of particles whose poses stay as they are.", Class3dFixedParams, check, run,
+    can_continue=True, parallel=True,
 )

@@ -42,7 +42,7 @@ def classify(params: "Class3dFixedParams", context: Context) -> None:
         state = None if earlier is None else earlier[0]
         model = consensus(task.images, task.masks, half, plan, inputs.scale) if state is None else state.model
         if params.mask == "auto":
-            task = narrowed(task, model, out)
+            task = narrowed(task, model, out, context)
         if state is None:
             model = replace(model, consensus=model.consensus * task.masks.solvent.numpy())
             model = loop.start(task, model, teller.batch)
@@ -56,7 +56,8 @@ def iterate(task: "Task", steps: "Iterator[Step]", out: Output, teller: Teller) 
     try:
         for step in steps:
             last = step
-            keep(out, step, task.half)
+            if teller.context.group.leads:
+                keep(out, step, task.half)
             teller.tell(step, files.class_resolutions(out, step.state))
             teller.context.stop_if_asked()
     except Stopped:
@@ -64,7 +65,8 @@ def iterate(task: "Task", steps: "Iterator[Step]", out: Output, teller: Teller) 
             raise
         stopped = not last.converged
     assert last is not None
-    files.write_all(out, last.state, last.gain, "run")
+    if teller.context.group.leads:
+        files.write_all(out, last.state, last.gain, "run")
     teller.close(last, np.asarray(task.masks.focus.numpy()), task.images.grid.first, stopped)
 
 
@@ -95,16 +97,18 @@ def make_task(inputs: Inputs, plan: "Plan", context: Context, half: np.ndarray, 
     from verglas.methods.fixedposes.images import Images
     from verglas.methods.fixedposes.loop import Task
     from verglas.runtime.blocks import budget
+    from verglas.runtime.share import deal
 
     resources = context.resources
     fixed = resources.deterministic and resources.memory_gb is None
-    memory = budget(FIXED_MEMORY_GB if fixed else resources.memory_gb)
+    memory = budget(FIXED_MEMORY_GB if fixed else resources.memory_gb, context.group.local_size)
     reader = ImageSource(inputs.particles, inputs.root)
-    images = Images(inputs.particles, reader.read, make_grid(plan, inputs), plan.diameter, memory, plan.ctf, inputs.mtf, teller.progress)
+    share = deal(context.group, np.zeros(len(half)), inputs.particles.optics_index)
+    images = Images(inputs.particles, reader.read, make_grid(plan, inputs), plan.diameter, memory, plan.ctf, inputs.mtf, teller.progress, share)
     return Task(images, make_masks(inputs, plan, images.grid.box, images.grid.pixel), half, plan)
 
 
-def narrowed(task: "Task", model: "Model", out: Output) -> "Task":
+def narrowed(task: "Task", model: "Model", out: Output, context: Context) -> "Task":
     """With the solvent mask made from the map of all particles, which is also written as mask.mrc; kept when the job goes on."""
     import torch
 
@@ -112,11 +116,12 @@ def narrowed(task: "Task", model: "Model", out: Output) -> "Task":
     from verglas.methods.fixedposes.start import Masks, masks_of
 
     path = out.folder / "mask.mrc"
-    if path.exists():
+    if context.group.tell(path.exists()):
         solvent = resize_map(torch.from_numpy(np.array(read_map(path).data)), task.images.grid.box).clamp(0.0, 1.0)
         return replace(task, masks=Masks(solvent, task.masks.focus * solvent))
     masks = masks_of(model, task.masks, out.coarse)
-    write_map(path, Map(np.ascontiguousarray(resize_map(masks.solvent, out.box).clamp(0.0, 1.0).numpy()), out.pixel))
+    if context.group.leads:
+        write_map(path, Map(np.ascontiguousarray(resize_map(masks.solvent, out.box).clamp(0.0, 1.0).numpy()), out.pixel))
     return replace(task, masks=masks)
 
 

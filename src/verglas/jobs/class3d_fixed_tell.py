@@ -22,10 +22,11 @@ class Teller(Reporter):
         self.plan, self.stage = plan, "first maps"
 
     def progress(self, count: int) -> None:
-        """`count` more images have been compared; within an iteration is also where a request to stop is heard."""
-        self.done += count
+        """`count` more images have been compared; a single process hears a request to stop also within an iteration."""
+        self.done += count * self.context.group.size
         self.context.progress.advance(self.done % max(self.total, 1), self.total, self.stage)
-        self.context.stop_if_asked()
+        if self.context.group.size == 1:
+            self.context.stop_if_asked()
 
     def batch(self, batch: "Batch") -> None:
         """After an iteration on a batch."""
@@ -36,6 +37,7 @@ class Teller(Reporter):
             class_sizes=found.sizes.tolist(), ess=found.ess, rms_density_change=found.density, ave_pmax=found.pmax)
         self.context.log(f"batch {batch.iteration} of {batch.total}: {batch.particles} particles, learning rate {batch.rate:.2f}, class similarity "
                          f"{batch.similarity:.2f}, classes {shares(found.sizes)}, ESS {found.ess:.2f}, RMS density change {found.density:.2e}")
+        self.context.stop_if_asked()
 
     def tell(self, step: "Step", resolutions: list[float]) -> None:
         """After a full iteration whose files are on disk."""
@@ -50,7 +52,7 @@ class Teller(Reporter):
         self.context.log(f"iteration {number}: classes {shares(found.sizes)}, {switches}ESS {found.ess:.3f}, RMS density change {found.density:.2e}, "
                          f"log-likelihood gain {step.gain.mean():.3f} per particle, scales {step.state.model.scale.std():.3f} (standard deviation)")
         self.stage, self.done = f"iteration {number + 1}", 0
-        self.report.update()
+        self.show()
 
     def close(self, step: "Step", focus: np.ndarray, first: int, stopped: bool) -> None:
         """Why it ended, what is doubtful, and the last page of the report; `first`: the first shell that was compared."""
@@ -70,7 +72,7 @@ class Teller(Reporter):
                            information=known, gain=float(step.gain.mean()))
         for text in sameness(pairs, known):
             self.context.warn(text)
-        self.report.close("finished")
+        self.end("finished")
 
 
 def shares(sizes: np.ndarray) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from verglas.jobs import refine3d_state as states
 from verglas.jobs.classify_door import ClassInputs
 from verglas.jobs.classify_files import class_resolution, write_iteration
-from verglas.jobs.refine3d_run import make_budget, make_source
+from verglas.jobs.refine3d_run import kept_budget, make_budget, make_source
 from verglas.jobs.refine3d_tell import Teller
 from verglas.jobs.spec import Context
 from verglas.runtime.blocks import Budget
@@ -38,24 +38,31 @@ def classify(inputs: ClassInputs, plan: "ClassPlan", context: Context, keep_offs
 
     particles = inputs.images.particles
     earlier = restore(context)
-    memory = make_budget(context) if earlier is None else earlier.memory
+    memory = make_budget(context) if earlier is None else kept_budget(context, earlier)
     teller = ClassTeller(context, particles)
     with teller.heard():
-        source = make_source(inputs.images, inputs.mask, plan.search, memory, teller)
+        source = make_source(inputs.images, inputs.mask, plan.search, memory, teller, np.arange(len(particles)) % 2)
         state = begin(inputs, plan, source, keep_offsets) if earlier is None else earlier.state
         teller.begin_class(state, plan, len(particles))
         for step in loop.steps(state, source, plan):
             state = step.state
-            states.save(context.output, Saved(state, source.budget))
-            if due(state, plan):
-                write_iteration(context.output, state, particles, plan)
-            states.forget(context.output, state.iteration)
+            keep(context, state, source, plan)
             teller.tell_class(step)
             if not state.finished:
                 context.stop_if_asked()
                 teller.begin_class(state, plan, len(particles))
         finish(teller, state)
     return state
+
+
+def keep(context: Context, state: "ClassState", source: "Source", plan: "ClassPlan") -> None:
+    """The exact state of an iteration and, when they are due, its tables and maps."""
+    if not context.group.leads:
+        return
+    states.save(context.output, Saved(state, source.budget))
+    if due(state, plan):
+        write_iteration(context.output, state, source.particles, plan)
+    states.forget(context.output, state.iteration)
 
 
 def begin(inputs: ClassInputs, plan: "ClassPlan", source: "Source", keep_offsets: bool) -> "ClassState":
@@ -85,7 +92,8 @@ def restore(context: Context) -> Saved | None:
     """The newest state of an interrupted run, when continuing."""
     if not context.continuing:
         return None
-    states.clean(context.output)
+    if context.group.leads:
+        states.clean(context.output)
     numbers = sorted(int(path.name[6:9]) for path in context.output.glob("run_it[0-9][0-9][0-9]_state.npz"))
     if not numbers:
         return None
@@ -99,7 +107,7 @@ def finish(teller: "ClassTeller", state: "ClassState") -> None:
     share = state.model.shares
     if len(share) > 1 and share.max() > 0.8:
         teller.context.warn(f"{100 * share.max():.0f} % of the particles are in one class", in_report=False)
-    teller.report.close("finished")
+    teller.end("finished")
 
 
 class ClassTeller(Teller):
@@ -133,5 +141,5 @@ class ClassTeller(Teller):
         self.context.log(
             f"iteration {state.iteration}: {state.resolution:.2f} Å, {now.subset} particles, band {state.current_size} px, "
             f"Pmax {state.model.average_pmax:.2f}, {used} classes in use, {100 * now.switched:.0f} % switched, {sum(step.seconds.values()):.1f} s")
-        self.report.update()
+        self.show()
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from verglas.jobs.journal import Journal, Progress
+from verglas.runtime.group import ALONE, Group
 from verglas.runtime.resources import Resources
 
 ABORT_REQUEST = "RELION_JOB_ABORT_NOW"
@@ -22,7 +23,10 @@ class StopRequest:
 
 @dataclass(frozen=True)
 class Context:
-    """`output`: the job folder (made just before `run`); `project`: the folder that relative image names refer to."""
+    """`output`: the job folder (made just before `run`); `project`: the folder that relative image names refer to.
+
+    With several processes in the group all of them run the job, and only the leader writes and speaks.
+    """
 
     output: Path
     project: Path
@@ -30,6 +34,7 @@ class Context:
     journal: Journal = field(default_factory=Journal)
     continuing: bool = False
     stop: StopRequest = field(default_factory=StopRequest)
+    group: Group = ALONE
 
     @property
     def progress(self) -> Progress:
@@ -49,8 +54,8 @@ class Context:
         self.journal.event(name, **numbers)
 
     def should_stop(self) -> bool:
-        """True after SIGINT, SIGTERM or when the file RELION_JOB_ABORT_NOW is in the job folder."""
-        return self.stop.asked or (self.output / ABORT_REQUEST).exists()
+        """True after SIGINT, SIGTERM (of any process) or when the file RELION_JOB_ABORT_NOW is in the job folder."""
+        return self.group.any(self.stop.asked or (self.output / ABORT_REQUEST).exists())
 
     def stop_if_asked(self) -> None:
         """Call where everything on disk is consistent (end of an iteration); raises `Stopped` when asked to stop."""

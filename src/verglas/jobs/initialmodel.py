@@ -75,6 +75,8 @@ def run(params: InitialModelParams, context: Context) -> None:
         if params.seeds > 1:
             context.log(f"seed {seed} ({number + 1} of {params.seeds})")
         state = classify(inputs, class_plan(params, inputs, seed), place, params.keep_offsets)
+        if not context.group.leads:
+            continue
         model = finished_map(state, params, context)
         write_map(place.output / "initial_model.mrc", model)
         models.append(model)
@@ -85,7 +87,8 @@ def run(params: InitialModelParams, context: Context) -> None:
 def seed_context(context: Context, number: int) -> Context:
     """The folder of a further seed inside the job folder."""
     folder = context.output / f"seed{number}"
-    folder.mkdir(exist_ok=True)
+    if context.group.leads:
+        folder.mkdir(exist_ok=True)
     return replace(context, output=folder)
 
 
@@ -141,4 +144,6 @@ def compare(models: list["Map"], context: Context) -> None:
 
 
 JOB = Job(
-    "initialmodel", "InitialModel", "A first 3D map from particles alone.", InitialModelParams, check, run, "relion.initialmodel", can_continue=True)
+    "initialmodel", "InitialModel", "A first 3D map from particles alone.", InitialModelParams, check, run, "relion.initialmodel",
+    can_continue=True, parallel=True,
+)

@@ -13,18 +13,20 @@ from typing import Any, TextIO
 class Journal:
     """Collects lines and events in memory until `open` gives it a folder, then writes them there as they come."""
 
-    def __init__(self, *, quiet: bool = False, every: float = 10.0) -> None:
-        """`quiet`: nothing on the terminal (API, tests); `every`: seconds between progress lines in run.out."""
-        self.quiet = quiet
+    def __init__(self, *, quiet: bool = False, every: float = 10.0, mute: bool = False) -> None:
+        """`quiet`: nothing on the terminal (API, tests); `every`: seconds between progress lines in run.out; `mute`: nothing but errors."""
+        self.quiet, self.mute = quiet or mute, mute
         self.started = time.monotonic()
         self.warnings: list[str] = []
         self.folder: Path | None = None
         self._pending: list[tuple[str, str]] = []
-        self.progress = Progress(self._file_line, quiet=quiet, every=every)
+        self.progress = Progress(self._file_line, quiet=self.quiet, every=every)
 
     def open(self, folder: Path, *, keep: bool) -> None:
         """Write into `folder` from now on; `keep`: append to the files of an earlier run (a continuation)."""
         self.folder = folder
+        if self.mute:
+            return
         if not keep:
             for name in ("run.out", "run.err", "events.jsonl"):
                 (folder / name).unlink(missing_ok=True)
@@ -49,7 +51,7 @@ class Journal:
 
     def error(self, text: str) -> None:
         """To run.err only; the command line shows its own short message."""
-        self._append("run.err", text)
+        self._append("run.err", text, always=True)
 
     def event(self, name: str, **numbers: object) -> None:
         row = {"time": round(time.monotonic() - self.started, 3), "event": name, **numbers}
@@ -62,7 +64,9 @@ class Journal:
         stamp = datetime.now().strftime("%H:%M:%S")
         self._append("run.out", "\n".join(f"{stamp} {line}" for line in text.splitlines() or [""]))
 
-    def _append(self, name: str, line: str) -> None:
+    def _append(self, name: str, line: str, always: bool = False) -> None:
+        if self.mute and not always:
+            return
         if self.folder is None:
             self._pending.append((name, line))
             return

@@ -68,6 +68,6 @@ def adopt(folder: Path) -> dict[str, object]:
 
 JOB = Job(
     "refine3d", "Refine3D", "Refine one structure from particles and a starting map, halves kept independent.",
-    Refine3dParams, check, run, "relion.refine3d", can_continue=True,
+    Refine3dParams, check, run, "relion.refine3d", can_continue=True, parallel=True,
     adopt=adopt,
 )

@@ -1,7 +1,6 @@
 """The run of refine3d: from the inputs to the last iteration, with files, events and a report after each one."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +16,7 @@ from verglas.jobs.spec import Context
 from verglas.types import Map, Particles
 
 if TYPE_CHECKING:
+    from verglas.jobs.classify_run import Saved
     from verglas.jobs.refine3d import Refine3dParams
     from verglas.methods.refine.plan import Plan
     from verglas.methods.refine.source import Source
@@ -36,14 +36,14 @@ def refine(params: "Refine3dParams", context: Context) -> None:
     earlier = restore(context, inputs.particles, plan)
     half = loop.assign_halves(inputs.particles.half, plan) if earlier is None else earlier.half
     inputs = replace(inputs, particles=replace(inputs.particles, half=half))
-    memory = make_budget(context) if earlier is None else earlier.memory
+    memory = make_budget(context) if earlier is None else kept_budget(context, earlier)
     teller = Teller(context, inputs.particles)
     with teller.heard():
-        source = make_source(inputs, inputs.mask, plan, memory, teller)
+        source = make_source(inputs, inputs.mask, plan, memory, teller, inputs.particles.half)
         if earlier is None:
             origin = inputs.particles.poses.origin if params.keep_offsets else None
             state = loop.start(source, np.array(inputs.reference.data), inputs.pixel_size, plan, origin)
-            keep(context.output, state, source, plan)
+            keep(context, state, source, plan)
         else:
             state = earlier.state
         teller.close(iterate(state, source, plan, teller), plan.max_iterations)
@@ -56,15 +56,18 @@ def iterate(state: "State", source: "Source", plan: "Plan", teller: Teller) -> "
     teller.begin(state.iteration + 1)
     for step in loop.steps(state, source, plan):
         state = step.state
-        keep(teller.context.output, state, source, plan)
+        keep(teller.context, state, source, plan)
         teller.tell(step)
         if not state.finished:
             teller.context.stop_if_asked()
     return state
 
 
-def keep(folder: Path, state: "State", source: "Source", plan: "Plan") -> None:
+def keep(context: Context, state: "State", source: "Source", plan: "Plan") -> None:
     """The files of an iteration: the exact state first, RELION's optimiser last."""
+    folder = context.output
+    if not context.group.leads:
+        return
     if state.finished:
         write_final(folder, state, source.particles, plan)
         return
@@ -78,7 +81,8 @@ def restore(context: Context, particles: Particles, plan: "Plan") -> Checkpoint 
     if not context.continuing:
         return None
     folder = context.output
-    states.clean(folder)
+    if context.group.leads:
+        states.clean(folder)
     number = states.newest(folder)
     if number is not None:
         context.log(f"going on after iteration {number}")
@@ -91,21 +95,30 @@ def restore(context: Context, particles: Particles, plan: "Plan") -> Checkpoint 
     return Checkpoint(read_state(folder, number, particles, plan), particles.half, memory)
 
 
-def make_source(inputs: ImageInputs, given: Map | None, plan: "Plan", memory: "Budget", teller: Teller) -> "Source":
-    """Images, detector curves and the mask that was given, as the method reads them."""
+def make_source(inputs: ImageInputs, given: Map | None, plan: "Plan", memory: "Budget", teller: Teller, sets: np.ndarray) -> "Source":
+    """Images, detector curves and the mask that was given, as the method reads them; `sets` (N,): particles that are looked at together."""
     from verglas.methods.refine import source
+    from verglas.runtime.share import deal
 
     reader = ImageSource(inputs.particles, inputs.root)
     mask = None if given is None else np.array(given.data)
     grid = (inputs.box, inputs.pixel_size)
-    made = source.make_source(inputs.particles, reader.read, grid, plan.diameter, memory, inputs.mtf, mask)
+    share = deal(teller.context.group, sets, inputs.particles.optics_index)
+    made = source.make_source(inputs.particles, reader.read, grid, plan.diameter, memory, inputs.mtf, mask, share)
     return replace(made, progress=teller.progress)
 
 
 def make_budget(context: Context) -> "Budget":
-    """Block sizes, from the memory the user allows or that is free."""
+    """Block sizes, from the memory the user allows or that is free; all processes choose the leader's kind of products."""
     from verglas.runtime.blocks import budget
 
     resources = context.resources
     fixed = resources.deterministic and resources.memory_gb is None
-    return budget(FIXED_MEMORY_GB if fixed else resources.memory_gb)
+    made = budget(FIXED_MEMORY_GB if fixed else resources.memory_gb, context.group.local_size)
+    return replace(made, bfloat=context.group.tell(made.bfloat))
+
+
+def kept_budget(context: Context, earlier: "Checkpoint | Saved") -> "Budget":
+    """The blocks that earlier sums were taken in; what may be cached depends on how many processes there are now."""
+    kept = earlier.memory
+    return kept if context.group.size == 1 else replace(kept, cache=make_budget(context).cache)

@@ -28,7 +28,7 @@ class Teller(Reporter):
 
     def progress(self, count: int) -> None:
         """`count` more particles of the iteration are done."""
-        self.done += count
+        self.done += count * self.context.group.size
         self.context.progress.advance(min(self.done, self.total), self.total, f"iteration {self.iteration}")
 
     def tell(self, step: "Step") -> None:
@@ -36,7 +36,7 @@ class Teller(Reporter):
         numbers = iteration_numbers(step)
         self.context.event("iteration", **numbers)
         self.context.log(iteration_line(step, numbers))
-        self.report.update()
+        self.show()
         self.begin(step.state.iteration + 1)
 
     def close(self, state: "State", limit: int) -> None:
@@ -45,7 +45,7 @@ class Teller(Reporter):
             self.context.warn(text)
         for text in (*fsc_remarks(state.fsc, state.pixel_size), *offset_remarks(state), *limit_remarks(state, limit)):
             self.context.warn(text, in_report=False)
-        self.report.close("finished")
+        self.end("finished")
 
 
 def iteration_numbers(step: "Step") -> dict[str, object]:

@@ -7,25 +7,31 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 
-from verglas.errors import VerglasError
+from verglas.errors import InputError, VerglasError
 from verglas.jobs import folder as job_folder
 from verglas.jobs.context import Context, Stopped, StopRequest
 from verglas.jobs.job_star import write_job_star
 from verglas.jobs.journal import Journal
 from verglas.jobs.provenance import earlier_runs, record, write_record
 from verglas.jobs.spec import Job, JobParams, Plan
+from verglas.runtime.group import ALONE, Agreed, Elsewhere, Group, joined, started
 from verglas.runtime.resources import Resources, apply
 
 EXIT_OK, EXIT_BUG, EXIT_INPUT, EXIT_ABORTED = 0, 1, 2, 130
+ECHO = 2.0
+"""Seconds: torchrun passes on the signal of a Ctrl-C that its processes get anyway; so soon the second one is the same."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """How to run a job. `output` None: the next <folder>/jobNNN of `project`; `continuing`: go on in `output`."""
+    """How to run a job. `output` None: the next <folder>/jobNNN of `project`; `continuing`: go on in `output`.
+
+    `group`: the processes that share the work; all of them are given the same request.
+    """
 
     resources: Resources = field(default_factory=Resources)
     output: Path | None = None
@@ -34,42 +40,88 @@ class Request:
     dry_run: bool = False
     quiet: bool = False
     command: str = ""
+    group: Group = ALONE
 
 
 def launch(job: Job, params: JobParams, request: Request) -> int:
-    """`run_job` for the command line: problems become a short message on stderr and an exit code."""
-    journal = Journal(quiet=request.quiet)
+    """`run_job` for the command line, in every process of torchrun: problems become a short message on stderr and an exit code."""
+    group = started()
+    journal = Journal(quiet=request.quiet, mute=not group.leads)
     try:
-        run_job(job, params, request, journal)
+        _require_parallel(job, group)
+        with joined(group, request.resources.device):
+            run_job(job, params, replace(request, group=group), journal)
+    except Agreed as error:
+        return _leave(group, str(error), error.exit_code)
+    except Stopped:
+        return _leave(group, _stopped(job), EXIT_ABORTED)
+    except KeyboardInterrupt:
+        return complain(_stopped(job), EXIT_ABORTED)
+    except Elsewhere as error:
+        return error.exit_code if not group.leads else complain(str(error), error.exit_code)
     except VerglasError as error:
-        return complain(str(error), error.exit_code)
-    except (Stopped, KeyboardInterrupt):
-        return complain("stopped on request; go on with --continue" if job.can_continue else "stopped", EXIT_ABORTED)
+        return complain(_signed(str(error), group), error.exit_code)
     except Exception as error:
         if journal.folder is None:
             traceback.print_exc()
         where = journal.folder / "run.err" if journal.folder else "the lines above"
-        return complain(f"unexpected {type(error).__name__}: {error}\n  -> please report it with {where}", EXIT_BUG)
+        return complain(_signed(f"unexpected {type(error).__name__}: {error}\n  -> please report it with {where}", group), EXIT_BUG)
     return EXIT_OK
+
+
+def _stopped(job: Job) -> str:
+    return "stopped on request; go on with --continue" if job.can_continue else "stopped"
+
+
+def _require_parallel(job: Job, group: Group) -> None:
+    if group.size > 1 and not job.parallel:
+        if not group.leads:
+            raise Elsewhere
+        raise InputError(f"{job.name} runs in one process, not in {group.size}", remedy="start it without torchrun")
+
+
+def _leave(group: Group, text: str, code: int) -> int:
+    """The leader speaks for all; torchrun ends the others when the first one has left, so nobody leaves before that."""
+    if group.leads:
+        complain(text, code)
+    group.wait()
+    return code
+
+
+def _signed(text: str, group: Group) -> str:
+    """With the number of the process, where there are several."""
+    return text if group.size == 1 else f"process {group.rank}: {text}"
 
 
 def run_job(job: Job, params: JobParams, request: Request, journal: Journal | None = None) -> Path:
     """Check, run and mark a job; returns its folder. Raises what went wrong after it was written to run.err."""
-    journal = journal or Journal(quiet=request.quiet)
-    output = request.output or job_folder.next_job_folder(request.project, job.folder)
-    job_folder.check_usable(output, continuing=request.continuing, foreign=job.adopt is not None)
+    journal, group = journal or Journal(quiet=request.quiet), request.group
+    output = group.tell(request.output or job_folder.next_job_folder(request.project, job.folder))
     stop = StopRequest()
-    context = Context(output, request.project, request.resources, journal, request.continuing, stop)
-    with _explained():
-        plan = job.check(params, context)
+    context = Context(output, request.project, request.resources, journal, request.continuing, stop, group)
+    plan = _door(job, params, context)
     if request.dry_run:
-        print("\n".join(describe(job, plan, output)))
+        if group.leads:
+            print("\n".join(describe(job, plan, output)))
         return output
     with _explained():
         _open(job, params, request, plan, context)
-    with _heeding_signals(stop, journal):
+    with _heeding_signals(stop, context):
         _run_marked(job, params, context)
     return output
+
+
+def _door(job: Job, params: JobParams, context: Context) -> Plan:
+    """What the job is going to do; raised in all processes when one of them finds something wrong."""
+    plan, problem = Plan(), None
+    try:
+        job_folder.check_usable(context.output, continuing=context.continuing, foreign=job.adopt is not None)
+        with _explained():
+            plan = job.check(params, context)
+    except VerglasError as error:
+        problem = error
+    context.group.agree(problem)
+    return plan
 
 
 def describe(job: Job, plan: Plan, output: Path) -> list[str]:
@@ -80,8 +132,11 @@ def describe(job: Job, plan: Plan, output: Path) -> list[str]:
 
 
 def _open(job: Job, params: JobParams, request: Request, plan: Plan, context: Context) -> None:
-    """The folder with job.json, job.star, run.out, run.err and events.jsonl."""
-    content = record(job, params, request.resources, request.command, plan.inputs)
+    """The folder with job.json, job.star, run.out, run.err and events.jsonl, which the leader makes."""
+    if not context.group.leads:
+        context.journal.open(context.output, keep=True)
+        return
+    content = record(job, params, request.resources, request.command, plan.inputs) | {"processes": context.group.size}
     if request.continuing:
         content["earlier"] = earlier_runs(context.output)
     job_folder.create(context.output)
@@ -93,11 +148,11 @@ def _open(job: Job, params: JobParams, request: Request, plan: Plan, context: Co
         context.log(f"  {line.name}: {line.value}" + (f" ({line.why})" if line.why else ""))
     for text in plan.warnings:
         context.warn(text)
-    context.event("start", job=job.name, continuing=request.continuing, threads=request.resources.threads)
+    context.event("start", job=job.name, continuing=request.continuing, threads=request.resources.threads, processes=context.group.size)
 
 
 def _run_marked(job: Job, params: JobParams, context: Context) -> None:
-    """Run and leave exactly one exit marker, whatever happens."""
+    """Run and (as the leader) leave exactly one exit marker, whatever happens."""
     begun = time.monotonic()
     outcome: job_folder.Outcome = "FAILURE"
     try:
@@ -108,25 +163,28 @@ def _run_marked(job: Job, params: JobParams, context: Context) -> None:
     except (Stopped, KeyboardInterrupt):
         outcome = "ABORTED"
         raise
+    except Elsewhere as error:
+        if context.group.leads:
+            context.journal.error(f"error: {error}")
+        raise
     except VerglasError as error:
-        context.journal.error(f"error: {error}")
+        context.journal.error(_signed(f"error: {error}", context.group))
         raise
     except BaseException:
-        context.journal.error(traceback.format_exc())
+        context.journal.error(_signed(traceback.format_exc(), context.group))
         raise
     finally:
         seconds = time.monotonic() - begun
         context.event("end", outcome=outcome, seconds=round(seconds, 2), peak_memory_gb=round(_peak_memory(), 2))
         context.journal.close()
         context.log(f"{job.name}: {outcome.lower()} after {seconds:.1f} s, files in {context.output}")
-        job_folder.mark(context.output, outcome)
+        if context.group.leads:
+            job_folder.mark(context.output, outcome)
 
 
 @contextmanager
 def _explained() -> Iterator[None]:
     """Full disks, missing permissions and exhausted memory become messages with a remedy."""
-    from verglas.errors import InputError
-
     try:
         yield
     except OSError as error:
@@ -145,17 +203,21 @@ def _explained() -> Iterator[None]:
 
 
 @contextmanager
-def _heeding_signals(stop: StopRequest, journal: Journal) -> Iterator[None]:
+def _heeding_signals(stop: StopRequest, context: Context) -> Iterator[None]:
     """SIGINT and SIGTERM ask for a clean stop; the second one stops at once."""
+    first = 0.0
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if stop.asked:
+        nonlocal first
+        if stop.asked and (context.group.size == 1 or time.monotonic() > first + ECHO):
             raise KeyboardInterrupt
-        stop.asked = True
-        journal.log(f"{signal.Signals(number).name}: stopping at the next safe point (once more: at once)")
+        if stop.asked:
+            return
+        stop.asked, first = True, time.monotonic()
+        context.log(f"{signal.Signals(number).name}: stopping at the next safe point (once more: at once)")
 
     previous: dict[int, Callable[[int, FrameType | None], object] | int | None] = {
         number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)

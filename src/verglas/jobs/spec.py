@@ -167,6 +167,7 @@ class Job:
     `check` reads headers and tables, raises InputError/DataError on bad input, returns the forecast, writes nothing.
     `run` writes into `context.output` and raises `Stopped` (`context.stop_if_asked()`) when asked to stop early.
     `adopt`: parameters from a folder that RELION made, so that the job can continue it.
+    `parallel`: several processes can share its work (torchrun).
     `relion` is RELION's job type label ("relion.refine3d"), "" where RELION has none.
     """
 
@@ -178,4 +179,5 @@ class Job:
     run: Callable[[Any, Context], None]
     relion: str = ""
     can_continue: bool = False
+    parallel: bool = False
     adopt: Callable[[Path], dict[str, Any]] | None = None

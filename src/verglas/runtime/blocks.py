@@ -22,11 +22,11 @@ class Budget:
     bfloat: bool = False
 
 
-def budget(memory_gb: float | None = None) -> Budget:
-    """From what the user allows, or from half of the memory that is free now."""
+def budget(memory_gb: float | None = None, processes: int = 1) -> Budget:
+    """From what the user allows, or from half of the memory that is free now, for each of the `processes` on this machine."""
     from verglas.runtime.products import bfloat_pays
 
-    total = memory_gb * 2**30 if memory_gb else 0.5 * psutil.virtual_memory().available
+    total = (memory_gb * 2**30 if memory_gb else 0.5 * psutil.virtual_memory().available) / processes
     return Budget(int(min(total / 8, MOST)), int(total / 4), bfloat_pays())
 
 

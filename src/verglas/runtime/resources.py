@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verglas.errors import InputError
+from verglas.runtime.group import ALONE, Group
 
 GIB = 1024.0**3
 
@@ -24,13 +25,17 @@ class Resources:
 
 
 def choose_resources(
-    device: str = "auto", threads: int = 0, seed: int = 0, deterministic: bool = False, memory_gb: float | None = None
+    device: str = "auto", threads: int = 0, seed: int = 0, deterministic: bool = False, memory_gb: float | None = None, group: Group = ALONE
 ) -> Resources:
-    """What fits a wish on this machine: `auto` takes a GPU when there is one, 0 threads means all usable cores."""
-    return Resources(choose_device(device), threads if threads > 0 else usable_cores(), seed, deterministic, memory_gb)
+    """What fits a wish on this machine: `auto` takes a GPU when there is one, 0 threads means all usable cores.
+
+    The processes of a group on one machine take a GPU each and divide its cores.
+    """
+    threads = threads if threads > 0 else max(1, usable_cores() // group.local_size)
+    return Resources(choose_device(device, group), threads, seed, deterministic, memory_gb)
 
 
-def choose_device(wish: str) -> str:
+def choose_device(wish: str, group: Group = ALONE) -> str:
     """auto | cpu | cuda | cuda:i -> cpu or cuda:i that exists here. torch is loaded only when a GPU is possible."""
     kind, _, index = wish.partition(":")
     if kind not in ("auto", "cpu", "cuda") or (index and (kind != "cuda" or not index.isdigit())):
@@ -39,13 +44,16 @@ def choose_device(wish: str) -> str:
         return "cpu"
     count = _gpu_count()
     if kind == "auto":
-        return "cuda:0" if count else "cpu"
-    if int(index or 0) >= count:
+        return f"cuda:{group.local_rank}" if count >= group.local_size else "cpu"
+    if index and group.local_size > 1:
+        raise InputError(f"device {wish!r} for {group.local_size} processes", where="--device", remedy="use --device cuda: each takes one GPU")
+    number = int(index) if index else group.local_rank
+    if number >= count:
         raise InputError(
             f"device {wish!r} is not usable: torch sees {count} GPU(s)", where="--device",
-            remedy="use --device cpu, another index, or install a torch build with GPU support",
+            remedy="use --device cpu, another index, fewer processes, or install a torch build with GPU support",
         )
-    return f"cuda:{int(index or 0)}"
+    return f"cuda:{number}"
 
 
 def _gpu_count() -> int:

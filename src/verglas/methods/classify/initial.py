@@ -64,16 +64,16 @@ def _random_averages(source: Source, box: int, plan: ClassPlan, shells: int, gen
     for g, spectra in enumerate(source.spectra):
         rows = np.sort(order[particles.optics_index[order] == g])
         for block in split(rows, 256):
-            geo = spectra.full
+            geo, mine = spectra.full, np.flatnonzero(source.share.mine[block])
             pixels = geo.band.upto(shells)
-            x = spectra.get(block, np.zeros((len(block), 2), np.int64), Stopwatch(), pixels).whole
-            c = contrast(geo, particles.take(block), np.ones(len(particles.group_names)), plan.search.ctf)[:, :pixels]
             psi = 2 * torch.pi * torch.rand(len(block), generator=generator, dtype=torch.float64)
-            turns = in_plane(psi) if plan.flat else random_rotations(len(block), generator)
-            k = np.arange(len(block)) % plan.classes
+            turns = (in_plane(psi) if plan.flat else random_rotations(len(block), generator))[torch.from_numpy(mine)]
+            x = spectra.get(block[mine], np.zeros((len(mine), 2), np.int64), Stopwatch(), pixels).whole
+            c = contrast(geo, particles.take(block[mine]), np.ones(len(particles.group_names)), plan.search.ctf)[:, :pixels]
             for one in range(plan.classes):
-                at = torch.from_numpy(np.flatnonzero(k == one))
+                at = torch.from_numpy(np.flatnonzero(mine % plan.classes == one))
                 reconstruct.accumulate(sums[one], (x * c)[at], (c * c)[at], turns[at], geo.band)
+    source.share.group.sum_(*(array for total in sums for array in (total.data, total.weight)))
     for total in sums:
         reconstruct.complete(total, operators("C1"))
     return [reconstruct.solve(total) for total in sums]

@@ -21,7 +21,7 @@ from verglas.methods.refine.maximise import update_norms
 from verglas.methods.refine.search import Correlation, Gaussian
 from verglas.methods.refine.source import Source, initial_noise
 from verglas.methods.refine.state import Alignment, Sampling
-from verglas.methods.refine.tally import Tally
+from verglas.methods.refine.tally import Tally, pool
 from verglas.runtime.resources import release_memory
 from verglas.runtime.stopwatch import Stopwatch
 
@@ -96,6 +96,8 @@ def step(state: ClassState, source: Source, plan: ClassPlan) -> Step:
     tau = tau_of(plan, iteration)
     release_memory(4.0 * (plan.search.padding * state.current_size) ** 3)
     tallies, poses = _expectation(state, rows, source, setting, plan, watch, random)
+    with watch("wait"):
+        poses = pool(tallies, poses, rows, source.share)
     with watch("solve"):
         after = _maximisation(state, tallies, rows, source, plan, (tau, correlation))
     tally = tallies[0] if len(tallies) == 1 else maximise.merged(*tallies)
@@ -135,7 +137,8 @@ def _accuracies(state: ClassState, source: Source, plan: ClassPlan, random: torc
         c = contrast(geo, source.particles.take(rows), state.model.scale, plan.search.ctf)
         power = c * c / torch.from_numpy(state.model.sigma2[g]).float()[geo.band.shell]
         power[:, 0] = 0
-        out[k] = accuracy.expected_errors(reference, torch.from_numpy(state.alignment.angles[rows]), power, geo, random, plan.flat)
+        angles = torch.from_numpy(state.alignment.angles[rows])
+        out[k] = accuracy.expected_errors(reference, angles, power, geo, random, plan.flat, source.share.group)
     return out
 
 
@@ -184,10 +187,10 @@ def _maximisation(
     if isinstance(vdam, Vdam):
         assert momentum is not None
         tally, step = maximise.merged(*tallies), step_size(plan, vdam, iteration)
-        model, momentum = maximise.vdam_maps((tallies[0], tallies[1]), model, momentum, plan, step, tau)
+        model, momentum = maximise.vdam_maps((tallies[0], tallies[1]), model, momentum, plan, step, tau, source.share.group)
     else:
         tally = tallies[0]
-        model = maximise.em_maps(tally, model, plan, tau)
+        model = maximise.em_maps(tally, model, plan, tau, source.share.group)
     keep = MEMORY if size < len(source.particles) and isinstance(vdam, Vdam) else 0.0
     members = np.bincount(source.particles.group[rows], minlength=len(source.particles.group_names))
     model = maximise.shared(model, tally, plan, members, keep, noise=not correlation)
@@ -212,7 +215,7 @@ def _closed(
 ) -> ClassState:
     """Poses, classes, resolution and changes of the iteration."""
     iteration = before.iteration + 1
-    shell = max(converge.resolution_shell_of(one) for one in after.model.ssnr)
+    shell = source.share.group.tell(max(converge.resolution_shell_of(one) for one in after.model.ssnr))
     known = rows[before.seen[rows]]
     classes, seen = before.classes.copy(), before.seen.copy()
     classes[rows], seen[rows] = tally.classes[rows], True

@@ -14,12 +14,16 @@ from verglas.core.symmetry import operators
 from verglas.methods.classify.plan import ClassPlan
 from verglas.methods.classify.state import Classes, Momentum
 from verglas.methods.refine import maximise
+from verglas.methods.refine.maximise import Solved
 from verglas.methods.refine.plan import MASK_EDGE_PX
 from verglas.methods.refine.tally import Tally
+from verglas.runtime.group import Group
 
 FIRST_MEMORY, SECOND_MEMORY = 0.9, 0.999
 """What is kept of the moments of the gradient in every iteration."""
 TINY = 1e-12
+Moments = tuple[Tensor, Tensor, Tensor]
+"""First moments of both halves and the second moment, of the band of one class."""
 REGROWTH = 0.9
 """First moment of a replaced class, relative to that of the class it was copied from."""
 
@@ -31,19 +35,29 @@ def reference_power(volume: Tensor, padding: float, shells: int) -> np.ndarray:
     return reconstruct.average_weight(as_sums).numpy() / as_sums.finer / 2
 
 
-def em_maps(tally: Tally, model: Classes, plan: ClassPlan, tau: float) -> Classes:
+def em_maps(tally: Tally, model: Classes, plan: ClassPlan, tau: float, group: Group) -> Classes:
     """V = data / (weight + 1/(T tau2)) for every class; a class without particles becomes zero."""
-    maps, tau2, ssnr, sigma2 = [], [], [], []
-    for k, sums in enumerate(tally.sums):
+
+    def solved(k: int) -> Solved:
+        sums = tally.sums[k]
         power = reference_power(torch.from_numpy(model.maps[k]), plan.search.padding, sums.shells)
         reconstruct.complete(sums, operators(plan.search.symmetry))
-        weight = reconstruct.average_weight(sums).numpy()
         empty = tally.direction[k].sum() <= 0
-        maps.append(torch.zeros(model.maps[k].shape) if empty else reconstruct.solve(sums, tau * torch.from_numpy(power)))
-        tau2.append(tau * power)
-        ssnr.append(tau * power * weight)
-        sigma2.append(1 / np.maximum(weight, 1e-30))
-    return replace(model, maps=torch.stack(maps).numpy(), tau2=np.array(tau2), ssnr=np.array(ssnr), sigma2_reference=np.array(sigma2))
+        volume = torch.zeros(model.maps[k].shape) if empty else reconstruct.solve(sums, tau * torch.from_numpy(power))
+        return _with_spectra(volume, tau * power, sums)
+
+    return _with_maps(model, group.divide(len(tally.sums), solved))
+
+
+def _with_spectra(volume: Tensor, tau2: np.ndarray, sums: Sums) -> Solved:
+    weight = reconstruct.average_weight(sums).numpy()
+    return Solved(volume, tau2, tau2 * weight, 1 / np.maximum(weight, 1e-30))
+
+
+def _with_maps(model: Classes, found: list[Solved]) -> Classes:
+    maps = torch.stack([one.map for one in found]).numpy()
+    tau2, ssnr, sigma2 = (np.array([getattr(one, name) for one in found]) for name in ("tau2", "ssnr", "sigma2"))
+    return replace(model, maps=maps, tau2=tau2, ssnr=ssnr, sigma2_reference=sigma2)
 
 
 def new_momentum(model: Classes, box: int, padding: float) -> Momentum:
@@ -54,7 +68,7 @@ def new_momentum(model: Classes, box: int, padding: float) -> Momentum:
 
 
 def vdam_maps(
-    halves: tuple[Tally, Tally], model: Classes, momentum: Momentum, plan: ClassPlan, step: float, tau: float
+    halves: tuple[Tally, Tally], model: Classes, momentum: Momentum, plan: ClassPlan, step: float, tau: float, group: Group
 ) -> tuple[Classes, Momentum]:
     """One step along the gradient of every class; `halves`: the even and the odd particles of the mini-batch.
 
@@ -62,31 +76,28 @@ def vdam_maps(
     f = snr / (1 + snr), snr = 2 T |V| / |mA - mB| per shell and step_k = step (1 - exp(-(3 K + 10) share_k)).
     """
     first, second = momentum.first.copy(), momentum.second.copy()
-    maps, tau2, ssnr, sigma2 = [], [], [], []
     share = (halves[0].direction + halves[1].direction).sum(1)
     share = share / max(share.sum(), 1e-30)
-    for k in range(len(model.maps)):
+    at = _window(first.shape[2:], halves[0].sums[0].data.shape)
+
+    def stepped(k: int) -> tuple[Solved, Moments | None]:
         pair = (halves[0].sums[k], halves[1].sums[k])
         for sums in pair:
             reconstruct.complete(sums, operators(plan.search.symmetry))
         volume = torch.from_numpy(model.maps[k])
-        power = reference_power(volume, plan.search.padding, pair[0].shells)
-        weight = reconstruct.average_weight(pair[0]).numpy()
-        tau2.append(tau * power)
-        ssnr.append(tau * power * weight)
-        sigma2.append(1 / np.maximum(weight, 1e-30))
+        tau2 = tau * reference_power(volume, plan.search.padding, pair[0].shells)
         if share[k] <= 0:
-            maps.append(volume)
-            continue
-        at = _window(first.shape[2:], pair[0].data.shape)
+            return _with_spectra(volume, tau2, pair[0]), None
         ma, mb = (_first_moment(torch.from_numpy(first[k, h][at]), sums) for h, sums in enumerate(pair))
-        v = _second_moment(torch.from_numpy(second[k][at]), pair)
-        first[k, 0][at], first[k, 1][at], second[k][at] = ma.numpy(), mb.numpy(), v.numpy()
+        moments = (ma, mb, _second_moment(torch.from_numpy(second[k][at]), pair))
         rate = step * (1 - np.exp(-(3 * len(model.maps) + 10) * share[k]))
-        maps.append(_stepped(volume, pair[0], (ma, mb, v), rate, tau))
-    stacked = torch.stack(maps).numpy()
-    new = replace(model, maps=stacked, tau2=np.array(tau2), ssnr=np.array(ssnr), sigma2_reference=np.array(sigma2))
-    return new, Momentum(first, second)
+        return _with_spectra(_stepped(volume, pair[0], moments, rate, tau), tau2, pair[0]), moments
+
+    found = group.divide(len(model.maps), stepped)
+    for k, (_, moments) in enumerate(found):
+        if moments is not None:
+            first[k, 0][at], first[k, 1][at], second[k][at] = (one.numpy() for one in moments)
+    return _with_maps(model, [one for one, _ in found]), Momentum(first, second)
 
 
 def _window(full: tuple[int, ...], part: torch.Size) -> tuple[slice, slice, slice]:
@@ -112,7 +123,7 @@ def _second_moment(old: Tensor, pair: tuple[Sums, Sums]) -> Tensor:
     return SECOND_MEMORY * old + (1 - SECOND_MEMORY) * spread
 
 
-def _stepped(volume: Tensor, sums: Sums, moments: tuple[Tensor, Tensor, Tensor], rate: float, tau: float) -> Tensor:
+def _stepped(volume: Tensor, sums: Sums, moments: Moments, rate: float, tau: float) -> Tensor:
     """V + rate (f G - (1 - f) V) within the band; what lies beyond it is lost."""
     ma, mb, v = moments
     reference = projection.prepare_reference(volume, sums.padding, sums.shells, correct=False)

@@ -85,6 +85,7 @@ def _difference(images: Images, rows: np.ndarray, model: Model, refs: References
             w = weights[torch.from_numpy(block.rows)]
             a, b = a * w[:, :1], b * w[:, 1:]
         reconstruct.accumulate(sums, a, b, block.rotations, images.geometry[block.group].band)
+    images.share.group.sum_(sums.data, sums.weight)
     reconstruct.complete(sums, operators(plan.symmetry))
     volume = reconstruct.solve(sums)
     compared = torch.ones(volume.shape[-1] // 2 + 1)
@@ -154,6 +155,7 @@ def coordinates(images: Images, model: Model, volumes: np.ndarray, plan: Plan) -
         y[at] = torch.einsum("np,nqp->nq", torch.view_as_real(data.contiguous()).flatten(1), torch.view_as_real(cuts).flatten(2)).double()
         weighted = torch.view_as_real(cuts * power[:, None].sqrt()).flatten(2)
         a[at] = (weighted @ weighted.transpose(1, 2)).double()
+    images.share.group.sum_(y, a)
     return Coordinates(y, a)
 
 

@@ -1,6 +1,6 @@
 """The E-step: how probable is each class for each image, and the sums from which class maps, noise and scales follow."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -100,7 +100,7 @@ def gains(weighted: Weighted, slices: list[Tensor], begin: int) -> Tensor:
 
 
 def expect(images: Images, rows: np.ndarray, model: Model, half: np.ndarray, rule: Rule, padding: float, shells: int) -> Tally:
-    """Visit `rows`; half (N,) is 0 or 1."""
+    """Visit `rows`, each in its process; the sums of all. half (N,) is 0 or 1."""
     refs = references(model, padding, shells)
     tally = empty_tally(images, model.classes, padding, shells)
     prior = torch.from_numpy(np.log(np.maximum(model.prior, 1e-12)))
@@ -117,7 +117,15 @@ def expect(images: Images, rows: np.ndarray, model: Model, half: np.ndarray, rul
         _add_noise(tally, block, seen, slices, posterior.float(), band.shell)
         _add_scale(tally, block, seen, slices, posterior.float(), begin)
         _insert(tally, block, seen, weights, torch.from_numpy(half[block.rows]), images)
-    return tally
+    return _pooled(tally, rows, images)
+
+
+def _pooled(tally: Tally, rows: np.ndarray, images: Images) -> Tally:
+    """Sums over all processes, and `rows` from the process that has visited them."""
+    volumes = (array for pair in tally.sums for sums in pair for array in (sums.data, sums.weight))
+    images.share.group.sum_(*volumes, tally.noise, tally.images)
+    posterior, xa, aa, gain = images.share.merge(rows, tally.posterior, tally.xa, tally.aa, tally.gain)
+    return replace(tally, posterior=posterior, xa=xa, aa=aa, gain=gain)
 
 
 def _weights(posterior: Tensor, prior: Tensor, rule: Rule) -> Tensor:

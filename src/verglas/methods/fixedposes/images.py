@@ -13,6 +13,7 @@ from verglas.core.shifts import phases
 from verglas.methods.refine.images import Mtf, contrast, geometry, whole_pixels
 from verglas.methods.refine.spectra import Reader, SpectraSource
 from verglas.runtime.blocks import Budget, most, split
+from verglas.runtime.share import Share, alone
 from verglas.runtime.stopwatch import Stopwatch
 from verglas.types import Particles
 
@@ -69,9 +70,11 @@ class Images:
 
     def __init__(
         self, particles: Particles, reader: Reader, grid: Grid, diameter: float, budget: Budget, options: CtfOptions | None = None,
-        mtf: tuple[Mtf | None, ...] = (), progress: Callable[[int], None] = lambda count: None,
+        mtf: tuple[Mtf | None, ...] = (), progress: Callable[[int], None] = lambda count: None, share: Share | None = None,
     ) -> None:
-        """`progress` is told how many images a block that has been worked on held; it may raise to stop."""
+        """`progress` is told how many images a block that has been worked on held; it may raise to stop. `share`: the images of
+        this process, all if None."""
+        self.share = share or alone(len(particles))
         ones = np.ones(len(particles))
         self.particles = replace(particles, defocus=replace(particles.defocus, scale=ones))
         self.grid, self.budget, self.options, self.progress = grid, budget, options or CtfOptions(), progress
@@ -80,10 +83,11 @@ class Images:
             SpectraSource(reader, np.empty(0, np.int64), geo, diameter, 0, mtf[g] if mtf else None) for g, geo in enumerate(self.geometry)
         )
         self.rotations = euler_to_matrix(torch.from_numpy(particles.poses.angles))
+        own, self._place = int(self.share.mine.sum()), np.cumsum(self.share.mine) - 1
         pixels = max(len(geo.band) for geo in self.geometry)
-        self.cached = 12 * pixels * len(particles) <= budget.cache
-        self._x = torch.empty(len(particles), pixels, dtype=torch.complex64) if self.cached else None
-        self._c = torch.empty(len(particles), pixels) if self.cached else None
+        self.cached = 12 * pixels * own <= budget.cache
+        self._x = torch.empty(own, pixels, dtype=torch.complex64) if self.cached else None
+        self._c = torch.empty(own, pixels) if self.cached else None
         self._have = np.zeros(len(particles), dtype=bool)
 
     def __len__(self) -> int:
@@ -94,9 +98,13 @@ class Images:
         return self.geometry[group].band.upto(self.grid.first - 1)
 
     def blocks(self, rows: np.ndarray, shells: int, copies: int) -> Iterator[Block]:
-        """`rows` (n,), group by group; `copies`: arrays of (n, P) complex numbers that the work on a block needs at once."""
+        """Those of `rows` (n,) that are this process's, group by group.
+
+        `copies`: arrays of (n, P) complex numbers that the work on a block needs at once.
+        """
         for g, geo in enumerate(self.geometry):
-            mine = rows[self.particles.optics_index[rows] == g]
+            mine = self.share.of(rows)
+            mine = mine[self.particles.optics_index[mine] == g]
             count = geo.band.upto(shells)
             for some in split(mine, most(self.budget.work, 8 * count * (copies + 3))):
                 yield self._block(some, g, count)
@@ -110,10 +118,10 @@ class Images:
         new = rows[~self._have[rows]]
         if len(new):
             band = len(self.geometry[group].band)
-            at = torch.from_numpy(new)
+            at = torch.from_numpy(self._place[new])
             self._x[at, :band], self._c[at, :band] = self._make(new, group, band)
             self._have[new] = True
-        at = torch.from_numpy(rows)
+        at = torch.from_numpy(self._place[rows])
         return Block(rows, self._x[:, :count][at], self._c[:, :count][at], turned, group)
 
     def _make(self, rows: np.ndarray, group: int, count: int) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from verglas.core.symmetry import operators
 from verglas.methods.fixedposes.bootstrap import bootstrap
 from verglas.methods.fixedposes.expect import Rule, Tally, expect
 from verglas.methods.fixedposes.images import Images
-from verglas.methods.fixedposes.maximise import noise_spectra, particle_scales, solve_class
+from verglas.methods.fixedposes.maximise import Solved, noise_spectra, particle_scales, solve_class
 from verglas.methods.fixedposes.measure import Numbers, numbers
 from verglas.methods.fixedposes.model import Model
 from verglas.methods.fixedposes.plan import Plan
@@ -138,7 +138,11 @@ class Maximised:
 def maximise(task: Task, model: Model, tally: Tally) -> Maximised:
     """New differences; completes the sums in place."""
     middle, group = torch.from_numpy(model.consensus), operators(task.plan.symmetry)
-    solved = [solve_class(pair, middle, task.masks.pair, group, task.images.grid.first) for pair in tally.sums]
+
+    def solve(k: int) -> Solved:
+        return solve_class(tally.sums[k], middle, task.masks.pair, group, task.images.grid.first)
+
+    solved = task.images.share.group.divide(len(tally.sums), solve)
     joint, by_half = np.stack([one.difference.numpy() for one in solved]), np.stack([one.by_half.numpy() for one in solved], 1)
     new = replace(model, differences=joint, by_half=by_half)
     return Maximised(new, *(np.stack([np.asarray(getattr(one, name)) for one in solved]) for name in ("halves", "fsc_difference", "fsc_map")))
@@ -169,5 +173,6 @@ def step(task: Task, model: Model, before: State | None) -> Step:
     calm = stop.density is None or found.density < stop.density
     quiet = (before.quiet if before else 0) + 1 if calm else 0
     settled = before is not None and found.switches < stop.switches and (stop.density is None or quiet >= QUIET)
+    settled = images.share.group.tell(settled)
     iteration = 1 if before is None else before.iteration + 1
     return Step(State(iteration, new, tally.posterior, done.fsc_difference, done.fsc_map, quiet), found, done.halves, tally.gain, settled)

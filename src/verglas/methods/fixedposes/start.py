@@ -65,6 +65,7 @@ def image_power(images: Images) -> np.ndarray:
         shell = images.geometry[block.group].band.shell[: block.x.shape[1]].numpy()
         total[block.group] += np.bincount(shell, block.x.abs().square().sum(0).double().numpy(), total.shape[1])
         count[block.group] += np.bincount(shell, minlength=total.shape[1]) * len(block.rows)
+    images.share.group.sum_(total, count)
     return np.where(count > 0, total / np.maximum(2 * count, 1), 1.0)
 
 

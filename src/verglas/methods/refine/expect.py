@@ -125,15 +125,15 @@ def group_search(setting: Setting, geo: Geometry, references: tuple[Reference, .
 
 
 def expect(belief: Belief, task: Task, source: Source, setting: Setting, watch: Stopwatch) -> tuple[Tally, Alignment]:
-    """All particles of the task: the tally of their sums and the new poses (other rows unchanged)."""
-    plan, flat = setting.plan, len(belief.maps[0]) == 1
+    """This process's particles of the task: the tally of their sums and the new poses (other rows unchanged)."""
+    mine, plan, flat = source.share.of(task.rows), setting.plan, len(belief.maps[0]) == 1
     with watch("project"):
-        references = make_references(setting, belief)
-    sums = tuple(reconstruct.empty_sums(setting.box, plan.padding, setting.shells, flat=flat) for _ in references)
+        references = make_references(setting, belief) if len(mine) else ()
+    sums = tuple(reconstruct.empty_sums(setting.box, plan.padding, setting.shells, flat=flat) for _ in belief.maps)
     result = tally.empty_tally(sums, source.particles, setting.grid.direction_count)
     new = Alignment(**{k: v.copy() for k, v in vars(task.alignment).items()})
     for g, group in enumerate(source.particles.optics):
-        rows = task.rows[source.particles.optics_index[task.rows] == g]
+        rows = mine[source.particles.optics_index[mine] == g]
         if len(rows) == 0:
             continue
         geo = geometry(group, setting.box, setting.pixel, setting.shells)

@@ -17,7 +17,7 @@ from verglas.methods.refine.plan import Plan
 from verglas.methods.refine.search import Correlation, Gaussian
 from verglas.methods.refine.source import Source, initial_noise
 from verglas.methods.refine.state import Alignment, Changes, Model, Sampling, Schedule, State
-from verglas.methods.refine.tally import Tally
+from verglas.methods.refine.tally import Tally, pool
 from verglas.runtime.resources import release_memory
 from verglas.runtime.stopwatch import Stopwatch
 
@@ -108,6 +108,12 @@ def step(state: State, source: Source, plan: Plan) -> Step:
         poses = _merge(poses, new, source.particles.half == half + 1)
     release_memory(volume)
     with watch("solve"):
+        for tally in tallies:
+            if tally.particles:
+                reconstruct.complete(tally.sums[0], operators(plan.symmetry))
+    with watch("wait"):
+        poses = pool(tallies, poses, np.arange(len(source.particles)), source.share)
+    with watch("solve"):
         after = _maximise(replace(state, sampling=sampling, schedule=schedule, alignment=poses), tallies, source, plan, random)
         after = _close(after, state, source, plan, iteration)
     coarse = converge.coarse_size(grid.step, plan.diameter, setting.extent, size)
@@ -133,49 +139,49 @@ def _estimate_accuracy(state: State, schedule: Schedule, source: Source, plan: P
     power = c * c / torch.from_numpy(model.sigma2[group]).float()[geo.band.shell]
     power[:, 0] = 0
     angles = torch.from_numpy(state.alignment.angles[rows])
-    angle, offset = accuracy.expected_errors(reference, angles, power, geo, random)
+    angle, offset = accuracy.expected_errors(reference, angles, power, geo, random, group=source.share.group)
     return replace(schedule, accuracy_angle=angle, accuracy_offset=offset)
 
 
 def _maximise(state: State, tallies: list[Tally], source: Source, plan: Plan, random: torch.Generator) -> State:
-    """Joining, FSC, new maps and model parameters. `state` carries this iteration's sampling, schedule and poses."""
-    extent, last = state.box * state.pixel_size, state.schedule.converged
+    """Joining, FSC, new maps and model parameters. `state` carries this iteration's sampling, schedule and poses.
+
+    What is made of one half alone is made by one process.
+    """
+    group, extent, last = source.share.group, state.box * state.pixel_size, state.schedule.converged
     join_shell = int(np.ceil(extent / max(plan.join, state.resolution))) if plan.join > 0 else 0
     halves = (tallies[0].sums[0], tallies[1].sums[0])
-    for sums in halves:
-        reconstruct.complete(sums, operators(plan.symmetry))
-    unfiltered = (reconstruct.solve(halves[0]).numpy(), reconstruct.solve(halves[1]).numpy()) if last else None
+    unfiltered = group.divide(2, lambda h: reconstruct.solve(halves[h]).numpy()) if last else None
     if join_shell > 0:
         reconstruct.join_low_resolution(*halves, join_shell)
     mask = None if source.mask is None else torch.from_numpy(source.mask)
     if plan.solvent_corrected and mask is not None:
-        fsc = maximise.solvent_corrected_fsc(halves, mask, random)
+        fsc = maximise.solvent_corrected_fsc(halves, mask, random, group)
     else:
-        fsc = reconstruct.fsc(*halves).numpy()
+        thin = group.divide(2, lambda h: reconstruct.downsample(halves[h]))
+        fsc = reconstruct.correlation(thin[0], thin[1], halves[0].shells, state.box).numpy()
     schedule = converge.watch_fsc(state.schedule, fsc)
-    norm, models, maps = state.alignment.norm, [], []
+    norm, models = state.alignment.norm, []
     if last:
         reconstruct.add(*halves)
+    solved = group.divide(1 if last else 2, lambda h: maximise.solve(halves[h], fsc, averaged=last))
     keep_noise = state.iteration == 0 and not plan.absolute_greyscale
     for h in (0, 1):
-        sums = halves[0] if last else halves[h]
-        tau2, ssnr, sigma2 = maximise.spectrum_from_fsc(sums, fsc, averaged=last)
-        if h == 0 or not last:
-            maps.append(reconstruct.solve(sums, torch.from_numpy(tau2)))
+        one = solved[0 if last else h]
         rows = np.flatnonzero(source.particles.half == h + 1)
         members = np.bincount(source.particles.group[rows], minlength=len(source.particles.group_names))
         model = maximise.update_model(state.models[h], tallies[h], plan, members, keep_noise)
         if plan.correct_norm and not keep_noise:
             norm, average = maximise.update_norms(norm, model.average_norm, tallies[h].residual, rows)
             model = replace(model, average_norm=average)
-        volume = maps[-1] if last else maximise.flatten_solvent(maps[-1], plan, state.pixel_size, mask)
+        volume = one.map if last else maximise.flatten_solvent(one.map, plan, state.pixel_size, mask)
         if keep_noise:
             volume = filters.lowpass(volume, state.pixel_size, plan.initial_lowpass)
-        models.append(replace(model, map=volume.numpy(), tau2=tau2, ssnr=ssnr, sigma2_reference=sigma2))
+        models.append(replace(model, map=volume.numpy(), tau2=one.tau2, ssnr=one.ssnr, sigma2_reference=one.sigma2))
     models[1] = replace(models[1], ssnr=models[0].ssnr)
     return replace(
         state, models=(models[0], models[1]), schedule=schedule, fsc=fsc, alignment=replace(state.alignment, norm=norm),
-        average=maps[0].numpy() if last else None, unfiltered=unfiltered,
+        average=solved[0].map.numpy() if last else None, unfiltered=(unfiltered[0], unfiltered[1]) if unfiltered else None,
     )
 
 
@@ -190,4 +196,4 @@ def _close(after: State, before: State, source: Source, plan: Plan, iteration: i
     offset = float(np.sqrt(((after.alignment.origin - before.alignment.origin) ** 2).sum() / (2 * len(a))))
     schedule = converge.watch_resolution(after.schedule, shell)
     schedule = converge.watch_changes(schedule, after.sampling, Changes(angle, offset))
-    return replace(after, iteration=iteration, schedule=schedule)
+    return replace(after, iteration=iteration, schedule=source.share.group.tell(schedule))

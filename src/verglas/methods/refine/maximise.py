@@ -1,6 +1,6 @@
 """The M-step: from the tallies of both halves to their next models (Scheres 2012; RELION's auto-refine)."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from verglas.core.reconstruct import Sums
 from verglas.methods.refine.plan import MASK_EDGE_PX, Plan
 from verglas.methods.refine.state import Model
 from verglas.methods.refine.tally import Tally
+from verglas.runtime.group import Group
 
 MIN_OFFSET_VARIANCE = 2.0
 """Å^2."""
@@ -20,9 +21,9 @@ SCALE_RANGE = 5.0
 """Group scales stay within this factor of their median."""
 
 
-def solvent_corrected_fsc(sums: tuple[Sums, Sums], mask: Tensor, generator: torch.Generator) -> np.ndarray:
+def solvent_corrected_fsc(sums: tuple[Sums, Sums], mask: Tensor, generator: torch.Generator, group: Group) -> np.ndarray:
     """FSC of the masked unregularised halves with the mask's own correlation removed by phase randomisation (Chen et al. 2013). (S,)."""
-    a, b = (reconstruct.solve(s) for s in sums)
+    a, b = group.divide(2, lambda h: reconstruct.solve(sums[h]))
     plain = fsc_module.fsc(a, b)
     below = fsc_module.first_below(plain, 0.8)
     if below is None:
@@ -42,12 +43,23 @@ def signal_to_noise(fsc: np.ndarray, averaged: bool) -> np.ndarray:
     return np.asarray(f / (1 - f))
 
 
-def spectrum_from_fsc(sums: Sums, fsc: np.ndarray, averaged: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(tau2, ssnr, sigma2 of the reference), each (S,): tau2 = SSNR sigma2, sigma2 = 1 / mean(p^3 weight) per shell."""
+@dataclass(frozen=True)
+class Solved:
+    """A map (B, B, B) and its spectra (S,); sigma2 is that of the reference."""
+
+    map: Tensor
+    tau2: np.ndarray
+    ssnr: np.ndarray
+    sigma2: np.ndarray
+
+
+def solve(sums: Sums, fsc: np.ndarray, averaged: bool) -> Solved:
+    """The map with the prior that follows from the FSC: tau2 = SSNR sigma2, sigma2 = 1 / mean(p^3 weight) per shell."""
     weight = reconstruct.average_weight(sums).numpy()
     sigma2 = np.where(weight > 0, 1.0 / np.maximum(weight, 1e-300), 0.0)
     ssnr = signal_to_noise(fsc, averaged)
-    return ssnr * sigma2, ssnr, sigma2
+    tau2 = ssnr * sigma2
+    return Solved(reconstruct.solve(sums, torch.from_numpy(tau2)), tau2, ssnr, sigma2)
 
 
 def flatten_solvent(volume: Tensor, plan: Plan, pixel: float, mask: Tensor | None) -> Tensor:

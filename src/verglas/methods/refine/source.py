@@ -9,6 +9,7 @@ import torch
 from verglas.methods.refine.images import Mtf, geometry
 from verglas.methods.refine.spectra import Reader, SpectraSource
 from verglas.runtime.blocks import Budget, split
+from verglas.runtime.share import Share, alone
 from verglas.runtime.stopwatch import Stopwatch
 from verglas.types import Particles
 
@@ -18,27 +19,35 @@ NOISE_PARTICLES = 1000
 
 @dataclass(frozen=True)
 class Source:
-    """`spectra` has one entry per optics group; `mask` (B, B, B) or None; `progress(n)` is told of n particles done."""
+    """`spectra` has one entry per optics group; `mask` (B, B, B) or None; `share`: the particles of this process.
+
+    `progress(n)` is told of n particles done.
+    """
 
     particles: Particles
     spectra: tuple[SpectraSource, ...]
     mask: np.ndarray | None
     budget: Budget
+    share: Share
     progress: Callable[[int], None] = lambda n: None
 
 
 def make_source(
     particles: Particles, reader: Reader, model: tuple[int, float], diameter: float, budget: Budget,
-    mtf: tuple[Mtf | None, ...] = (), mask: np.ndarray | None = None,
+    mtf: tuple[Mtf | None, ...] = (), mask: np.ndarray | None = None, share: Share | None = None,
 ) -> Source:
-    """`model` = (box, pixel size in Å) of the reference; `mtf`: detector curve of each optics group, by which its images are divided."""
-    sources = []
+    """`model` = (box, pixel size in Å) of the reference; `mtf`: detector curve of each optics group, by which its images are divided.
+
+    `share`: the particles of this process, all if None.
+    """
+    share = share or alone(len(particles))
+    sources, count = [], int(share.mine.sum())
     for g, group in enumerate(particles.optics):
-        rows = np.flatnonzero(particles.optics_index == g)
+        rows = np.flatnonzero((particles.optics_index == g) & share.mine)
         full = geometry(group, model[0], model[1], model[0] // 2)
-        share = int(budget.cache * len(rows) / max(len(particles), 1))
-        sources.append(SpectraSource(reader, rows, full, diameter, share, mtf[g] if mtf else None))
-    return Source(particles, tuple(sources), mask, budget)
+        cache = int(budget.cache * len(rows) / max(count, 1))
+        sources.append(SpectraSource(reader, rows, full, diameter, cache, mtf[g] if mtf else None))
+    return Source(particles, tuple(sources), mask, budget, share)
 
 
 def initial_noise(source: Source, box: int, generator: torch.Generator) -> np.ndarray:
@@ -52,10 +61,11 @@ def initial_noise(source: Source, box: int, generator: torch.Generator) -> np.nd
         rows = np.sort(rows[torch.randperm(len(rows), generator=generator)[:NOISE_PARTICLES].numpy()])
         band = spectra.full.band
         total, power, watch = torch.zeros(len(band), dtype=torch.complex64), torch.zeros(shells, dtype=torch.float64), Stopwatch()
-        for block in split(rows, 256):
+        for block in split(source.share.of(rows), 256):
             s = spectra.get(block, np.zeros((len(block), 2), np.int64), watch)
             total += s.masked.sum(0)
             power += s.power.sum(0).double()
+        source.share.group.sum_(total, power)
         count = band.shell_start.diff().double().clamp(min=1)
         mean_power = torch.zeros(shells, dtype=torch.float64).index_add_(0, band.shell, (total / len(rows)).abs().double() ** 2)
         out[g] = _positive(((power / len(rows) - mean_power) / count / 2).numpy())

@@ -1,5 +1,6 @@
 """Sums over the particles of one half set, from which the M-step makes the next model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,8 @@ from verglas.core.band import Band
 from verglas.core.reconstruct import Sums
 from verglas.methods.refine.batch import Batch
 from verglas.methods.refine.fine import Found
+from verglas.methods.refine.state import Alignment
+from verglas.runtime.share import Share
 from verglas.types import Particles
 
 SCALE_SSNR = 3.0
@@ -82,3 +85,23 @@ def add(
     log_likelihood = found.evidence - fit
     tally.log_likelihood += float(log_likelihood.sum())
     return np.asarray(log_likelihood)
+
+
+TOTALS = ("offset2", "pmax", "log_likelihood", "particles")
+
+
+def pool(tallies: Sequence[Tally], poses: Alignment, rows: np.ndarray, share: Share) -> Alignment:
+    """The tallies become their sums over all processes; the poses of `rows` (n,), each from the process that looked at it."""
+    if share.group.size == 1:
+        return poses
+    for tally in tallies:
+        volumes = (array for sums in tally.sums for array in (sums.data, sums.weight))
+        totals, count = np.array([float(getattr(tally, name)) for name in TOTALS]), np.zeros_like(tally.pixels)
+        count[tally.images > 0] = 1
+        pixels = tally.pixels * count
+        share.group.sum_(*volumes, tally.noise, tally.images, tally.xa, tally.aa, tally.direction, totals, count, pixels)
+        tally.pixels = pixels / np.maximum(count, 1)
+        for name, total in zip(TOTALS, totals.tolist()):
+            setattr(tally, name, type(getattr(tally, name))(total))
+        tally.residual, tally.classes = share.merge(rows, tally.residual, tally.classes)
+    return Alignment(*share.merge(rows, *vars(poses).values()))
