@@ -143,6 +143,7 @@ def optimiser(state: "ClassState", folder: Path, root: str, plan: "ClassPlan") -
         "rlnChangesOptimalOffsets": now.offsets, "rlnChangesOptimalClasses": now.switched, "rlnSmallestChangesOrientations": FAR,
         "rlnSmallestChangesOffsets": FAR, "rlnSmallestChangesClasses": 9999999, "rlnHasConverged": 0, "rlnHasHighFscAtResolLimit": 0,
         "rlnHasLargeSizeIncreaseIterationsAgo": 0, "rlnRefsAreCtfCorrected": 1, "rlnHighresLimitExpectation": plan.limit or -1.0,
-        "rlnDoGradientRefine": int(isinstance(plan.algorithm, Vdam)),
+        "rlnDoGradientRefine": int(isinstance(plan.algorithm, Vdam)), "rlnDoSkipAlign": int(not plan.align),
+        "rlnDoCorrectCtf": int(not plan.search.ignore_ctf),
     }
     return OptimiserStar(values)

@@ -71,8 +71,8 @@ def begin(inputs: ClassInputs, plan: "ClassPlan", source: "Source", keep_offsets
         references = initial.from_map(given[0] if len(given) == 1 else given, pixel, plan)
     else:
         references = initial.from_particles(source, box, pixel, plan, generator(plan.search, 0))
-    origin = poses.origin if keep_offsets else np.zeros_like(poses.origin)
-    return loop.start(source, references, pixel, plan, origin, poses.angles if plan.sigma > 0 else None)
+    origin = poses.origin if keep_offsets or not plan.align else np.zeros_like(poses.origin)
+    return loop.start(source, references, pixel, plan, origin, poses.angles if plan.sigma > 0 or not plan.align else None)
 
 
 def due(state: "ClassState", plan: "ClassPlan") -> bool:

@@ -16,6 +16,7 @@ from verglas.methods.classify.state import Classes, ClassState, Progress
 from verglas.methods.refine import accuracy, converge
 from verglas.methods.refine.expect import Belief, Setting, Task, expect
 from verglas.methods.refine.images import contrast, geometry
+from verglas.methods.refine.kept import expect_kept
 from verglas.methods.refine.loop import FIRST_OFFSET_VARIANCE, generator
 from verglas.methods.refine.maximise import update_norms
 from verglas.methods.refine.search import Correlation, Gaussian
@@ -150,12 +151,13 @@ def _expectation(
     state: ClassState, rows: np.ndarray, source: Source, setting: Setting, plan: ClassPlan, watch: Stopwatch, random: torch.Generator
 ) -> tuple[list[Tally], Alignment]:
     """All rows at once; in VDAM even and odd particles apart; the first time that classes are alike, each in a class drawn at random."""
+    look = expect if plan.align else expect_kept
     if isinstance(plan.algorithm, Vdam):
-        one, poses = expect(_belief(state.model), Task(rows[rows % 2 == 0], state.alignment), source, setting, watch)
-        two, poses = expect(_belief(state.model), Task(rows[rows % 2 == 1], poses), source, setting, watch)
+        one, poses = look(_belief(state.model), Task(rows[rows % 2 == 0], state.alignment), source, setting, watch)
+        two, poses = look(_belief(state.model), Task(rows[rows % 2 == 1], poses), source, setting, watch)
         return [one, two], poses
     if not _alike(state.model):
-        tally, poses = expect(_belief(state.model), Task(rows, state.alignment), source, setting, watch)
+        tally, poses = look(_belief(state.model), Task(rows, state.alignment), source, setting, watch)
         return [tally], poses
     drawn = torch.randint(0, plan.classes, (len(rows),), generator=random).numpy()
     parts, poses = [], state.alignment
@@ -202,7 +204,7 @@ def _maximisation(
     if plan.search.correct_norm and not correlation:
         norm, average = update_norms(norm, model.average_norm, tally.residual, rows)
         model = replace(model, average_norm=keep * model.average_norm + (1 - keep) * average)
-    if plan.flat and plan.centre and not (isinstance(vdam, Vdam) and iteration > plan.ini + plan.between):
+    if plan.flat and plan.centre and plan.align and not (isinstance(vdam, Vdam) and iteration > plan.ini + plan.between):
         model, momentum = maximise.centred(model, momentum, plan, state.pixel_size)
     model = replace(model, maps=maximise.flattened(model.maps, plan, state.pixel_size, source.mask).astype(np.float32))
     progress = Progress(subset=size, step_size=step, tau=tau, replaced=gone)
