@@ -58,6 +58,8 @@ def test_class2d_leaves_relions_files(data: ParticleSet) -> None:
     assert read_optimiser(folder / "run_it012_optimiser.star").values["rlnCurrentIteration"] == 12
     rows = events(folder)
     assert [row["iteration"] for row in rows] == list(range(1, 13)) and len(rows[0]["class_sizes"]) == 3  # type: ignore[arg-type]
+    assert "class_flow" not in rows[0] and np.sum(rows[-1]["class_flow"]) == 60 and rows[-1]["change_classes"] < 1  # type: ignore[call-overload,operator]
+    assert "Flow between the classes" in (folder / "report.html").read_text()
     assert "class" in (folder / "report.html").read_text()
 
 

@@ -13,6 +13,7 @@ from verglas.core.symmetry import operators
 from verglas.methods.classify import maximise
 from verglas.methods.classify.plan import ClassPlan, Em, Vdam, most_significant, step_size, subset_size, tau_of
 from verglas.methods.classify.state import Classes, ClassState, Progress
+from verglas.methods.fixedposes.measure import class_flow
 from verglas.methods.refine import accuracy, converge
 from verglas.methods.refine.expect import Belief, Setting, Task, expect
 from verglas.methods.refine.images import contrast, geometry
@@ -38,12 +39,16 @@ LAST_ORDER = 3
 
 @dataclass(frozen=True)
 class Step:
-    """What an iteration did beyond its state: seconds by stage, size of the coarse band (px), fine angular step (rad)."""
+    """What an iteration did beyond its state: seconds by stage, size of the coarse band (px), fine angular step (rad).
+
+    flow (K, K): particles of the iteration that had a class before, from the class of the row to that of the column.
+    """
 
     state: ClassState
     seconds: dict[str, float]
     coarse_size: int
     angular_step: float
+    flow: np.ndarray
 
 
 def start(source: Source, references: np.ndarray, pixel: float, plan: ClassPlan, origin: np.ndarray, angles: np.ndarray | None = None) -> ClassState:
@@ -102,9 +107,11 @@ def step(state: ClassState, source: Source, plan: ClassPlan) -> Step:
     with watch("solve"):
         after = _maximisation(state, tallies, rows, source, plan, (tau, correlation))
     tally = tallies[0] if len(tallies) == 1 else maximise.merged(*tallies)
+    known = rows[state.seen[rows]]
     after = _closed(after, state, poses, tally, rows, source, plan, tau)
+    flow = class_flow(state.classes[known], after.classes[known], plan.classes)
     coarse = converge.coarse_size(grid.step, plan.search.diameter, setting.extent, state.current_size)
-    return Step(after, dict(watch.seconds), coarse, grid.step / 2)
+    return Step(after, dict(watch.seconds), coarse, grid.step / 2, flow)
 
 
 def _sampled(state: ClassState, source: Source, plan: ClassPlan, random: torch.Generator, watch: Stopwatch) -> ClassState:
