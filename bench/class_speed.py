@@ -4,9 +4,10 @@
 
 Simulates particles of the built-in phantom. Both programs get the same particles (RELION the first few of them), box, starting maps, classes,
 orders, offsets, mask and finest resolution, so that both work on the same band; the time is that between the optimiser files of successive
-iterations, the last two of four, so start-up does not count. Printed: ms per particle and ratios for class3d K = 4 and class2d EM K = 30, the time of
-class3d K = 8 over K = 1, and what share of the time of the coarse pass the floor of its matrix products is (4 T + 2 flops per pixel, orientation,
-class and particle at the rate of one large product; over 100 % means that the pass does less than all of the products).
+iterations, the last two of four, so start-up does not count. From fewer particles RELION's band, which is printed, may be a little smaller.
+Printed: ms per particle and ratios for class3d K = 4 and class2d EM K = 30, the time of class3d K = 8 over K = 1, and what share of the time of
+the coarse pass the floor of its matrix products is (4 T + 2 flops per pixel, orientation, class and particle at the rate of one large product;
+over 100 % means that the pass does less than all of the products).
 """
 
 import argparse

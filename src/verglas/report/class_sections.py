@@ -91,6 +91,8 @@ def size_section(data: ReportData, classes: Classes) -> Section | None:
         good = "Good: no class with nearly everything, few with nearly nothing."
         wide = len(rows) > plots_classes.WIDE_FROM
         parts += [Card("Share of the classes", plots_classes.size_plot(rows), good, wide=wide), "Sizes by iteration were not recorded."]
+    if early := plots_classes.occupancy_plot(classes.batches, rows):
+        parts.append(Card("Share of the classes in the fast iterations on batches", early, "Good: bands that part and settle.", wide=True))
     if classes.flows:
         last = classes.flows[-1]
         good = (
@@ -124,6 +126,8 @@ def progress_section(data: ReportData, classes: Classes) -> Section:
     known = [*DESCENT[: 3 if any(np.isfinite(one.subset) for one in seen) else 0], *FIXED]
     drawn = ((plots_classes.single_plot(seen, name, label, log=name in FALLING), title, good) for name, label, title, good in known)
     parts += [Card(title, html, good) for html, title, good in drawn if html]
+    early = ((plots_classes.single_plot(classes.batches, name, label, log=name in FALLING), title, good) for name, label, title, good in FIXED)
+    parts += [Card(f"{title}, fast iterations", html, good) for html, title, good in early if html]
     return make_section("search", "Progress", *parts, *(() if parts else search.absent))
 
 
