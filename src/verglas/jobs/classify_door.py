@@ -55,7 +55,8 @@ def search_plan(params: ClassifyParams, images: ImageInputs, seed: int, **rest: 
     pixel = images.pixel_size
     return Plan(
         diameter=params.mask_diameter or DIAMETER_SHARE * images.box * pixel, offset_range=params.offset_range * pixel,
-        offset_step=params.offset_step * pixel, intact_first_peak=params.ignore_ctf_until_first_peak, seed=seed, **rest,  # type: ignore[arg-type]
+        offset_step=params.offset_step * pixel, intact_first_peak=params.ignore_ctf_until_first_peak, ignore_ctf=not params.ctf_correction,
+        seed=seed, **rest,  # type: ignore[arg-type]
     )
 
 

@@ -13,9 +13,11 @@ from verglas.core.symmetry import operators
 from verglas.methods.classify import maximise
 from verglas.methods.classify.plan import LAST_ORDER, ClassPlan, Em, Vdam, most_significant, step_size, subset_size, tau_of
 from verglas.methods.classify.state import Classes, ClassState, Progress
+from verglas.methods.fixedposes.measure import class_flow
 from verglas.methods.refine import accuracy, converge
 from verglas.methods.refine.expect import Belief, Setting, Task, expect
 from verglas.methods.refine.images import contrast, geometry
+from verglas.methods.refine.kept import expect_kept
 from verglas.methods.refine.loop import FIRST_OFFSET_VARIANCE, generator
 from verglas.methods.refine.maximise import update_norms
 from verglas.methods.refine.search import Correlation, Gaussian
@@ -35,12 +37,16 @@ EVERY = 10
 
 @dataclass(frozen=True)
 class Step:
-    """What an iteration did beyond its state: seconds by stage, size of the coarse band (px), fine angular step (rad)."""
+    """What an iteration did beyond its state: seconds by stage, size of the coarse band (px), fine angular step (rad).
+
+    flow (K, K): particles of the iteration that had a class before, from the class of the row to that of the column.
+    """
 
     state: ClassState
     seconds: dict[str, float]
     coarse_size: int
     angular_step: float
+    flow: np.ndarray
 
 
 def start(source: Source, references: np.ndarray, pixel: float, plan: ClassPlan, origin: np.ndarray, angles: np.ndarray | None = None) -> ClassState:
@@ -101,9 +107,11 @@ def step(state: ClassState, source: Source, plan: ClassPlan) -> Step:
     with watch("solve"):
         after = _maximisation(state, tallies, rows, source, plan, (tau, correlation))
     tally = tallies[0] if len(tallies) == 1 else maximise.merged(*tallies)
+    known = rows[state.seen[rows]]
     after = _closed(after, state, poses, tally, rows, source, plan, tau)
+    flow = class_flow(state.classes[known], after.classes[known], plan.classes)
     coarse = converge.coarse_size(grid.step, plan.search.diameter, setting.extent, state.current_size)
-    return Step(after, dict(watch.seconds), coarse, grid.step / 2)
+    return Step(after, dict(watch.seconds), coarse, grid.step / 2, flow)
 
 
 def _sampled(state: ClassState, source: Source, plan: ClassPlan, random: torch.Generator, watch: Stopwatch) -> ClassState:
@@ -151,12 +159,13 @@ def _expectation(
     state: ClassState, rows: np.ndarray, source: Source, setting: Setting, plan: ClassPlan, watch: Stopwatch, random: torch.Generator
 ) -> tuple[list[Tally], Alignment]:
     """All rows at once; in VDAM even and odd particles apart; the first time that classes are alike, each in a class drawn at random."""
+    look = expect if plan.align else expect_kept
     if isinstance(plan.algorithm, Vdam):
-        one, poses = expect(_belief(state.model), Task(rows[rows % 2 == 0], state.alignment), source, setting, watch)
-        two, poses = expect(_belief(state.model), Task(rows[rows % 2 == 1], poses), source, setting, watch)
+        one, poses = look(_belief(state.model), Task(rows[rows % 2 == 0], state.alignment), source, setting, watch)
+        two, poses = look(_belief(state.model), Task(rows[rows % 2 == 1], poses), source, setting, watch)
         return [one, two], poses
     if not _alike(state.model):
-        tally, poses = expect(_belief(state.model), Task(rows, state.alignment), source, setting, watch)
+        tally, poses = look(_belief(state.model), Task(rows, state.alignment), source, setting, watch)
         return [tally], poses
     drawn = torch.randint(0, plan.classes, (len(rows),), generator=random).numpy()
     parts, poses = [], state.alignment
@@ -203,7 +212,7 @@ def _maximisation(
     if plan.search.correct_norm and not correlation:
         norm, average = update_norms(norm, model.average_norm, tally.residual, rows)
         model = replace(model, average_norm=keep * model.average_norm + (1 - keep) * average)
-    if plan.flat and plan.centre and not (isinstance(vdam, Vdam) and iteration > plan.ini + plan.between):
+    if plan.flat and plan.centre and plan.align and not (isinstance(vdam, Vdam) and iteration > plan.ini + plan.between):
         model, momentum = maximise.centred(model, momentum, plan, state.pixel_size)
     model = replace(model, maps=maximise.flattened(model.maps, plan, state.pixel_size, source.mask).astype(np.float32))
     progress = Progress(subset=size, step_size=step, tau=tau, replaced=gone)

@@ -259,7 +259,7 @@ def _near(batch: Batch, task: Task, search: GroupSearch, shift_prior: Tensor, se
     assert isinstance(setting.rule, Gaussian) and isinstance(setting.grid, Grid)
     grids, sigma, count = search.grids, setting.sampling.sigma, setting.grid.rotation_count
     centres = euler_to_matrix(torch.from_numpy(task.alignment.angles[batch.rows]))
-    local = local_candidates(setting.grid, centres, sigma, sigma, grids.perturbation, operators(setting.plan.symmetry))
+    local = local_candidates(setting.grid, centres, sigma, sigma, grids.perturbation, operators(setting.plan.relaxed or setting.plan.symmetry))
     candidates = Candidates(np.asarray(local.offsets), np.asarray(local.rotation), np.asarray(local.log_prior))
     candidates = candidates.in_classes(search.log_prior.logsumexp(1).numpy(), count)
     per_image = len(candidates.rotation) / len(batch) * (8 * grids.looks[0] + 60 * len(grids.phases)) + 16 * grids.looks[-1]
