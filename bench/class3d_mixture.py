@@ -23,7 +23,6 @@ from verglas.core.filters import lowpass
 from verglas.io.mrc import read_map, write_map
 from verglas.io.particles_star import read_particles, write_particles
 from verglas.io.star import Table, read_star, write_star
-from verglas.io.star_rows import text_column
 from verglas.jobs.common import parse
 from verglas.jobs.registry import find
 from verglas.jobs.runner import Request, run_job
@@ -64,7 +63,10 @@ def make_states(options: argparse.Namespace, folder: Path) -> None:
 
 
 def make_particles(options: argparse.Namespace, folder: Path) -> None:
-    """particles.star, without poses, and truth.star with the classes 1 (whole) and 2 (part); the noise of the part is that of the whole."""
+    """particles.star, without poses, and truth.star with the classes 1 (whole) and 2 (part); the noise of the part is that of the whole.
+
+    Micrographs hold both states, as real ones do: a state that had micrographs of its own would hide in their intensity scales.
+    """
     first = round(WHOLE * options.number)
     noise = deviations(tool(options, folder, "make_particles.py", "whole.mrc", "a", first, options.snr, options.seed))[1]
     signal = deviations(tool(options, folder, "make_particles.py", "part.mrc", "trial", 100, options.snr, options.seed + 1))[0]
@@ -73,9 +75,8 @@ def make_particles(options: argparse.Namespace, folder: Path) -> None:
     for kind, name in (("_truth", "truth.star"), ("", "particles.star")):
         parts = [read_star(folder / f"{letter}{kind}.star") for letter in "ab"]
         columns = {label: np.concatenate([part["particles"][label] for part in parts])[order] for label in parts[0]["particles"].columns}
-        micrograph = [f"{letter}{one}" for letter, part in zip("ab", parts) for one in part["particles"]["rlnMicrographName"]]
         state = np.repeat((1, 2), [len(part["particles"]) for part in parts])[order]
-        columns |= {"rlnMicrographName": text_column(np.array(micrograph)[order].tolist())} | ({"rlnClassNumber": state} if kind else {})
+        columns |= {"rlnClassNumber": state} if kind else {}
         write_star(folder / name, parts[0] | {"particles": Table(columns)})
 
 

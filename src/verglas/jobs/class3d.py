@@ -34,6 +34,9 @@ class Class3dParams(ClassifyParams):
         None, help="With --local-search of C1 maps: also around the mates that this point group would make of each orientation.",
         relion="relax_sym", level="advanced")
     fast_subsets: bool = option(False, help="The first 15 iterations look at a part of the particles.", relion="do_fast_subsets")
+    cross_validation: bool = option(
+        True, help="Once classes have formed, compare each half of the particles with maps made from the other half, so that no particle is "
+        "held in its class by its own noise.", level="advanced")
     padding: float = option(2.0, help="Oversampling of the Fourier transform of the maps.", ge=1, le=3, relion="pad", level="advanced")
     norm_correction: bool = option(True, help="Estimate each particle's contrast normalisation.", level="advanced")
     scale_correction: bool = option(True, help="Estimate the intensity scale of each group (micrograph).", level="advanced")
@@ -64,7 +67,7 @@ def class_plan(params: Class3dParams, inputs: "ClassInputs", seed: int) -> "Clas
     )
     return ClassPlan(
         params.classes, params.iterations, params.tau, search, Em(params.fast_subsets), limit=params.limit_resolution,
-        sigma=radians(params.local_search))
+        sigma=radians(params.local_search), cross=params.cross_validation and params.classes > 1)
 
 
 def check_relaxed(params: Class3dParams) -> None:
