@@ -10,8 +10,10 @@ from torch import Tensor
 
 from verglas.kernels import reference
 
-gpu = pytest.importorskip("verglas.kernels.gpu", reason="Triton is not installed")
-tiles = pytest.importorskip("verglas.kernels.gpu.tiles")
+pytest.importorskip("triton")
+from verglas.kernels import gpu
+from verglas.kernels.gpu import tiles
+
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 CLOSE = {"rtol": 1e-4, "atol": 1e-4}
 PRODUCTS = {"rtol": 5e-3, "atol": 2e-2} if DEVICE == "cuda" else CLOSE

@@ -99,7 +99,7 @@ def make_source(inputs: ImageInputs, given: Map | None, plan: "Plan", memory: "B
     reader = ImageSource(inputs.particles, inputs.root)
     mask = None if given is None else np.array(given.data)
     grid = (inputs.box, inputs.pixel_size)
-    made = source.make_source(inputs.particles, reader.read, grid, plan.diameter, memory, inputs.mtf, mask)
+    made = source.make_source(inputs.particles, reader.read, grid, plan.diameter, memory, inputs.mtf, mask, teller.context.resources.device)
     return replace(made, progress=teller.progress)
 
 
@@ -109,4 +109,4 @@ def make_budget(context: Context) -> "Budget":
 
     resources = context.resources
     fixed = resources.deterministic and resources.memory_gb is None
-    return budget(FIXED_MEMORY_GB if fixed else resources.memory_gb)
+    return budget(FIXED_MEMORY_GB if fixed else resources.memory_gb, resources.device)

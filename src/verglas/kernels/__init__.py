@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from verglas.kernels import reference
-from verglas.kernels.reference import Given
+from verglas.kernels.reference import Given as Given
 
 
 @cache

@@ -1,7 +1,7 @@
 """Sizes of the tiles that one Triton program works on, and small words its callers share.
 
 The sizes were chosen from what the compiler says of registers and shared memory on an NVIDIA GPU of capability 9.0 (see
-tests/kernels/compile_for_hopper.py), not from timings; `bench/gpu.py --tune` times others.
+tests/kernels/compile_for_hopper.py), not from timings.
 """
 
 from dataclasses import dataclass

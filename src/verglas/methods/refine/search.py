@@ -14,6 +14,7 @@ from verglas.core.projection import Reference
 from verglas.core.sampling import AnyGrid, rotations
 from verglas.methods.refine import hypotheses
 from verglas.methods.refine.hypotheses import Pairs, Survivors
+from verglas.methods.refine.prune import pruned
 from verglas.methods.refine.ragged import owner, positions, starts
 
 
@@ -78,7 +79,7 @@ def survivors_of(rule: Rule | Near, logp: Tensor, start: Tensor) -> tuple[Tensor
         case Near(margin):
             return kernels.compact(logp, start, kernels.highest(logp, start)[0].double() - margin)
         case Correlation():
-            return torch.arange(len(start)), kernels.highest(logp, start)[1]
+            return torch.arange(len(start), device=start.device), kernels.highest(logp, start)[1]
 
 
 def global_slices(references: tuple[Reference, ...], grids: Grids, band: Band) -> Tensor:
@@ -94,12 +95,21 @@ def search_everywhere(a: Tensor, b: Tensor, slices: Tensor, grids: Grids, priors
     A large band is searched within a part of its radius first, and what comes near the best there is scored further out.
     """
     first, *more = grids.looks
-    if isinstance(rule, Correlation) or not more:
+    if isinstance(rule, Correlation) or not (more or a.is_cuda):
         return _products(a, b, slices, grids, priors, rule)
-    few = _products(a, b, slices[:, :first], grids, priors, Near(MARGIN))
-    if len(few.image) > DENSE * len(a) * len(grids.phases) * len(slices):
+    few = _first_look(a, b, slices[:, :first], grids, priors)
+    if few is None or len(few.image) > DENSE * len(a) * len(grids.phases) * len(slices):
         return _products(a, b, slices, grids, priors, rule)
-    return narrow(few, a, b, lambda numbers, pixels: slices[torch.from_numpy(numbers), :pixels], grids, rule, more)
+    return narrow(few, a, b, lambda numbers, pixels: slices[torch.from_numpy(numbers).to(a.device), :pixels], grids, rule, more or [first])
+
+
+def _first_look(a: Tensor, b: Tensor, slices: Tensor, grids: Grids, priors: tuple[Tensor, Tensor]) -> Survivors | None:
+    """Hypotheses near the best on the pixels of `slices`; a GPU may say that there are too many."""
+    if not a.is_cuda:
+        return _products(a, b, slices, grids, priors, Near(MARGIN))
+    by_rotation = priors[0].repeat_interleave(grids.grid.psi_count)
+    capacity = int(DENSE * len(a) * len(grids.phases) * len(slices)) + 1
+    return pruned(a, b, slices, grids.phases, (by_rotation, priors[1]), MARGIN, capacity)
 
 
 def narrow(few: Survivors, a: Tensor, b: Tensor, cut: Cutter, grids: Grids, rule: Rule, looks: list[int]) -> Survivors:
@@ -123,25 +133,25 @@ def _products(a: Tensor, b: Tensor, slices: Tensor, grids: Grids, priors: tuple[
         logp *= power.clamp(min=1e-30).rsqrt()[:, None]
     else:
         logp += (rotation_prior - power / 2)[:, None] + shift_prior[:, :, None]
-    kept, index = survivors_of(rule, logp.view(-1), torch.arange(images + 1) * (shifts * turns))
-    n = owner(kept.numpy())
-    shift, rotation = np.divmod(index.numpy() - n * (shifts * turns), turns)
+    kept, index = survivors_of(rule, logp.view(-1), torch.arange(images + 1, device=a.device) * (shifts * turns))
+    n = owner(kept.numpy(force=True))
+    shift, rotation = np.divmod(index.numpy(force=True) - n * (shifts * turns), turns)
     key = (n * turns + rotation) * shifts + shift
     key.sort()  # by image, then rotation, then shift
     pair, shift = np.divmod(key, shifts)
     n, rotation = np.divmod(pair, turns)
-    prior = rotation_prior.numpy()[rotation] + shift_prior.numpy()[n, shift]
-    return Survivors(n, rotation, shift, prior, np.diff(kept.numpy()))
+    prior = rotation_prior.numpy(force=True)[rotation] + shift_prior.numpy(force=True)[n, shift]
+    return Survivors(n, rotation, shift, prior, np.diff(kept.numpy(force=True)))
 
 
 def rescore(few: Survivors, pairs: Pairs, a: Tensor, b: Tensor, slices: Tensor, grids: Grids, rule: Rule | Near) -> Survivors:
     """What the rule keeps of a short list once it is scored on the pixels of `slices`, one row for each of pairs.rotations."""
     pixels = slices.shape[1]
     a, b, h = (x[:, :pixels].contiguous() for x in (a, b, grids.phases))
-    image, number, start, shift = (torch.from_numpy(x) for x in (pairs.image, pairs.number, pairs.start, pairs.shift))
-    logp = kernels.score(slices, a, b, h, torch.from_numpy(pairs.log_prior), image, number, start, shift)
-    _, index = survivors_of(rule, logp, torch.from_numpy(starts(few.count)))
-    at = index.numpy()
+    image, number, start, shift = (torch.from_numpy(x).to(a.device) for x in (pairs.image, pairs.number, pairs.start, pairs.shift))
+    logp = kernels.score(slices, a, b, h, torch.from_numpy(pairs.log_prior).to(a.device), image, number, start, shift)
+    _, index = survivors_of(rule, logp, torch.from_numpy(starts(few.count)).to(a.device))
+    at = index.numpy(force=True)
     count = np.bincount(few.image[at], minlength=len(few.count))
     return Survivors(few.image[at], few.rotation[at], few.shift[at], few.log_prior[at], count)
 

@@ -18,18 +18,22 @@ NOISE_PARTICLES = 1000
 
 @dataclass(frozen=True)
 class Source:
-    """`spectra` has one entry per optics group; `mask` (B, B, B) or None; `progress(n)` is told of n particles done."""
+    """`spectra` has one entry per optics group; `mask` (B, B, B) or None; `progress(n)` is told of n particles done.
+
+    `device`: where the E-step computes; everything outside of it is numpy or on the CPU.
+    """
 
     particles: Particles
     spectra: tuple[SpectraSource, ...]
     mask: np.ndarray | None
     budget: Budget
     progress: Callable[[int], None] = lambda n: None
+    device: str = "cpu"
 
 
 def make_source(
     particles: Particles, reader: Reader, model: tuple[int, float], diameter: float, budget: Budget,
-    mtf: tuple[Mtf | None, ...] = (), mask: np.ndarray | None = None,
+    mtf: tuple[Mtf | None, ...] = (), mask: np.ndarray | None = None, device: str = "cpu",
 ) -> Source:
     """`model` = (box, pixel size in Å) of the reference; `mtf`: detector curve of each optics group, by which its images are divided."""
     sources = []
@@ -37,8 +41,8 @@ def make_source(
         rows = np.flatnonzero(particles.optics_index == g)
         full = geometry(group, model[0], model[1], model[0] // 2)
         share = int(budget.cache * len(rows) / max(len(particles), 1))
-        sources.append(SpectraSource(reader, rows, full, diameter, share, mtf[g] if mtf else None))
-    return Source(particles, tuple(sources), mask, budget)
+        sources.append(SpectraSource(reader, rows, full, diameter, share, mtf[g] if mtf else None, device))
+    return Source(particles, tuple(sources), mask, budget, device=device)
 
 
 def initial_noise(source: Source, box: int, generator: torch.Generator) -> np.ndarray:
@@ -54,8 +58,8 @@ def initial_noise(source: Source, box: int, generator: torch.Generator) -> np.nd
         total, power, watch = torch.zeros(len(band), dtype=torch.complex64), torch.zeros(shells, dtype=torch.float64), Stopwatch()
         for block in split(rows, 256):
             s = spectra.get(block, np.zeros((len(block), 2), np.int64), watch)
-            total += s.masked.sum(0)
-            power += s.power.sum(0).double()
+            total += s.masked.sum(0).cpu()
+            power += s.power.sum(0).double().cpu()
         count = band.shell_start.diff().double().clamp(min=1)
         mean_power = torch.zeros(shells, dtype=torch.float64).index_add_(0, band.shell, (total / len(rows)).abs().double() ** 2)
         out[g] = _positive(((power / len(rows) - mean_power) / count / 2).numpy())
