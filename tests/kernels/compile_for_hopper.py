@@ -25,7 +25,7 @@ FAN = {"TURNS": 8, "MOVES": 4, "C": 8}
 
 def _cases() -> list[tuple[str, object, list[str], dict[str, object], int]]:
     s, g, p, e = tiles.SCORE, tiles.GIVE, tiles.PRUNE, tiles.SELECT
-    scores = [C, C, C, C, C, I, I, L, I, C, "i32"]
+    scores = [C, C, C, C, C, I, I, L, I, C, "i32", "i32"]
     gives = [C, C, C, C, C, C, I, L, I, C, L, L, L, C, C, C, C, C, C, "i32", "i32"]
     cuts = [C, C, C, C, "i32", "i32", "i32"]
     adds = [C, C, C, C, C, C, "i32", "i32", "i32"]

@@ -72,8 +72,8 @@ def score(
     if len(image) and len(out):
         product = turns >= DOT
         _score[(len(image),)](
-            flat(slices), flat(a), flat(b), flat(shifts), flat(prior.float()), flat(image), flat(cut), flat(start), flat(shift), out, b.shape[1], slices.shape[1],
-            TURNS=turns, MOVES=moves, C=padded(turns), T=tile.rows if product else 16, P=tile.pixels,
+            flat(slices), flat(a), flat(b), flat(shifts), flat(prior.float()), flat(image), flat(cut), flat(start), flat(shift), out,
+            b.shape[1], slices.shape[1], TURNS=turns, MOVES=moves, C=padded(turns), T=tile.rows if product else 16, P=tile.pixels,
             PRODUCT=product, PRECISION=tile.precision, num_warps=tile.warps,
         )
     return out
