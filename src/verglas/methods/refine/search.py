@@ -47,6 +47,8 @@ LOOKS = (0.35, 0.6)
 """Parts of the radius that are looked at first."""
 SMALL = 400
 """Pixels below which a first look is not worth its while."""
+MANY = 50_000
+"""Hypotheses of an image from which a rough product and the rescoring of its best are faster than one exact product."""
 DENSE = 0.1
 """Share of hypotheses left by the first look above which products are faster than lists."""
 Cutter = Callable[[Pairs, int], tuple[Tensor, np.ndarray]]
@@ -97,10 +99,11 @@ class Shared:
 
 
 def shared_slices(references: tuple[Reference, ...], grids: Grids, band: Band, bfloat: bool) -> Shared:
-    """`bfloat`: make the first look, also a single one, in bfloat16."""
+    """`bfloat`: make the first look in bfloat16, a single one only if hypotheses are MANY."""
     matrices = rotations(grids.grid, None, grids.perturbation)
     whole = torch.cat([projection.project(reference, matrices, band, grids.looks[-1]) for reference in references])
     look = grids.looks[0]
+    bfloat = bfloat and (len(grids.looks) > 1 or len(whole) * len(grids.phases) >= MANY)
     if len(grids.looks) == 1 and not bfloat:
         return Shared(whole, None, None, look)
     part = whole[:, 1:look]
