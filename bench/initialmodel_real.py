@@ -15,15 +15,16 @@ from pathlib import Path
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 ALL, GOOD, TRUTH = "bgal-project/derived/particles_ctf_fixed.star", "bgal-project/derived/particles_with_poses.star", "maps/betaGal.mrc"
+PROJECT = "bgal-project"
 DIAMETER, BOX = "200", "64"
 
 
-def verglas(folder: Path, name: str, *arguments: object) -> float:
-    """Run a job by the command line into folder/name; seconds, the start of the program included."""
+def verglas(folder: Path, project: Path, name: str, *arguments: object) -> float:
+    """Run a job by the command line in the project's folder, into folder/name; seconds, the start of the program included."""
     command = [sys.executable, "-m", "verglas", *name.split(), *map(str, arguments), "--output", str(folder / name.replace(" ", "-"))]
     begun = time.monotonic()
     with (folder / f"{name}.log").open("w") as log:
-        if subprocess.run(command, stdout=log, stderr=log).returncode:
+        if subprocess.run(command, cwd=project, stdout=log, stderr=log).returncode:
             raise SystemExit(f"{name} failed:\n{(folder / f'{name}.log').read_text()[-1500:]}")
     return time.monotonic() - begun
 
@@ -43,8 +44,8 @@ def seeds(options: argparse.Namespace, folder: Path, truth: Path) -> None:
         place = folder / f"seed{seed}"
         place.mkdir()
         seconds = verglas(
-            place, "initialmodel", "--particles", options.data / GOOD, "--symmetry", "D2", "--mini-batches", 100, "--mask-diameter", DIAMETER,
-            "--seed", seed)
+            place, options.data / PROJECT, "initialmodel", "--particles", options.data / GOOD, "--symmetry", "D2", "--mini-batches", 100,
+            "--mask-diameter", DIAMETER, "--seed", seed)
         print(f"initialmodel, seed {seed}: {seconds:.1f} s; {score(options, place / 'initialmodel' / 'initial_model.mrc', truth)}", flush=True)
 
 
@@ -59,7 +60,7 @@ def chain(options: argparse.Namespace, folder: Path, truth: Path) -> None:
          "--symmetry", "D2", "--initial-lowpass", 40, *common),
     )
     for name, *arguments in steps:
-        print(f"{name}: {verglas(folder, name, *arguments):.1f} s", flush=True)
+        print(f"{name}: {verglas(folder, options.data / PROJECT, name, *arguments):.1f} s", flush=True)
     last = next(line for line in reversed((folder / "refine3d.log").read_text().splitlines()) if "resolution" in line.lower())
     print(f"refine3d says: {last}")
     print(f"final map: {score(options, folder / 'refine3d' / 'run_class001.mrc', truth)}")
@@ -72,7 +73,7 @@ def main(options: argparse.Namespace) -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        verglas(folder, "map crop", "--map", options.data / TRUTH, "--box", BOX)
+        verglas(folder, options.data, "map crop", "--map", options.data / TRUTH, "--box", BOX)
         truth = folder / "map-crop" / "map.mrc"
         if options.only != "chain":
             seeds(options, folder, truth)
@@ -86,4 +87,6 @@ if __name__ == "__main__":
     parser.add_argument("--tools", type=Path, default=SHARED / "tools")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", choices=("seeds", "chain"))
-    main(parser.parse_args())
+    options = parser.parse_args()
+    options.data, options.tools = options.data.resolve(), options.tools.resolve()
+    main(options)
