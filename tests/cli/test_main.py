@@ -156,3 +156,14 @@ def test_pose_errors_know_the_symmetry() -> None:
     assert np.median(pose_errors(angles, mates, "C1")) > 1
     turned = matrix_to_euler(axis_rotation([0.0, 0.6, 0.8], 0.05) @ euler_to_matrix(torch.from_numpy(mates))).numpy()
     assert np.allclose(pose_errors(angles, turned, "D2"), 0.05, atol=1e-6)
+
+
+def test_class3d_with_fixed_poses_is_class3d_fixed(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["class3d", "--fixed-poses", "--help"], ["class3d-fixed", "--help"]):
+        with pytest.raises(SystemExit):
+            main(arguments)
+    one, two = capsys.readouterr().out.split("Usage: ")[1:]
+    assert one == two and "--class-similarity" in one
+    with pytest.raises(SystemExit):
+        main(["class3d", "--help"])
+    assert "with --fixed-poses: class3d-fixed" in capsys.readouterr().out

@@ -101,6 +101,9 @@ def test_everything_is_told(done: Path) -> None:
     assert all(needed <= set(row) for row in rows)
     assert {"kl", "change_classes", "class_flow"} <= set(rows[1]) and np.sum(rows[1]["class_flow"]) == NUMBER  # type: ignore[call-overload]
     assert events(done, "batch") and events(done, "result")
+    page = (done / "report.html").read_text()
+    assert "fast iterations on batches" in page and "Scales of single particles" in page and "Angular distribution of the classes" in page
+    assert all({"accuracy_rot_deg", "accuracy_trans_A"} <= set(row) for row in rows)
     assert "RMS density change" in (done / "run.out").read_text() and "e-0" in (done / "run.out").read_text()
 
 

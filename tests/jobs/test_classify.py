@@ -1,14 +1,16 @@
 """class2d, class3d and initialmodel from their job folders: files under RELION's names, events, resume, wrong input."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from verglas.cli.demo import pose_errors
 from verglas.errors import VerglasError
 from verglas.io.model_star import read_model
-from verglas.io.mrc import MrcStack, read_map
+from verglas.io.mrc import MrcStack, read_map, write_map
 from verglas.io.optimiser_star import read_optimiser
 from verglas.io.particles_star import read_particles
 from verglas.jobs.common import continued, parse
@@ -56,6 +58,8 @@ def test_class2d_leaves_relions_files(data: ParticleSet) -> None:
     assert read_optimiser(folder / "run_it012_optimiser.star").values["rlnCurrentIteration"] == 12
     rows = events(folder)
     assert [row["iteration"] for row in rows] == list(range(1, 13)) and len(rows[0]["class_sizes"]) == 3  # type: ignore[arg-type]
+    assert "class_flow" not in rows[0] and np.sum(rows[-1]["class_flow"]) == 60 and rows[-1]["change_classes"] < 1  # type: ignore[call-overload,operator]
+    assert "Flow between the classes" in (folder / "report.html").read_text()
     assert "class" in (folder / "report.html").read_text()
 
 
@@ -79,6 +83,28 @@ def test_class3d_leaves_a_map_for_every_class(data: ParticleSet) -> None:
     assert all(m.shape == (32, 32, 32) and np.isfinite(m).all() for m in maps) and np.abs(maps[0] - maps[1]).max() > 0
 
 
+def test_class3d_from_a_map_for_each_class_by_local_search_with_relaxed_symmetry(data: ParticleSet) -> None:
+    other = data.folder / "other.mrc"
+    write_map(other, replace(data.volume, data=np.ascontiguousarray(data.volume.data[::-1])))
+    folder = run("class3d", data, data.folder / "relaxed", particles=data.truth_star, reference=[data.map_file, other], symmetry="C1",
+                 local_search=3.0, healpix_order=2, relax_symmetry="D2", absolute_greyscale=True, iterations=1)
+    found = read_particles(folder / "run_it001_data.star")
+    assert (found.class_number == 1).mean() > 0.9
+    away = pose_errors(data.truth.poses.angles, found.poses.angles, "C1")
+    assert (away > 1.5).mean() > 0.3 and (pose_errors(data.truth.poses.angles, found.poses.angles, "D2") < 0.4).mean() > 0.9
+    assert len(json.loads((folder / "job.json").read_text())["params"]["reference"]) == 2
+
+
+def test_class2d_without_alignment_keeps_the_poses(data: ParticleSet) -> None:
+    folder = run("class2d", data, data.folder / "kept", particles=data.truth_star, alignment=False, algorithm="em", iterations=3)
+    found = read_particles(folder / "run_it003_data.star")
+    assert np.allclose(found.poses.angles, data.truth.poses.angles, atol=1e-6) and np.allclose(found.poses.origin, data.truth.poses.origin, atol=1e-5)
+    assert len(set(found.class_number)) > 1
+    assert read_optimiser(folder / "run_it003_optimiser.star").values["rlnDoSkipAlign"] == 1
+    folder = run("class2d", data, data.folder / "unposed", alignment=False, algorithm="em", iterations=1)
+    assert "all angles are 0" in (folder / "run.err").read_text()
+
+
 def test_initialmodel_ends_in_a_map_with_the_symmetry(data: ParticleSet) -> None:
     folder = run("initialmodel", data, data.folder / "first", run_in_c1_first=False)
     volume = read_map(folder / "initial_model.mrc").data
@@ -93,6 +119,8 @@ def test_initialmodel_ends_in_a_map_with_the_symmetry(data: ParticleSet) -> None
         ("class2d", {"mask_diameter": 500}, "mask diameter 500"),
         ("class3d", {"symmetry": "X9"}, "symmetry 'X9'"),
         ("class3d", {"reference": "nowhere.mrc"}, "nowhere.mrc"),
+        ("class3d", {"reference": ["a.mrc", "b.mrc", "c.mrc"]}, "3 maps for --classes 2"),
+        ("class3d", {"relax_symmetry": "D2", "symmetry": "C1"}, "--local-search"),
         ("initialmodel", {"offset_range": 90}, "translational search"),
     ],
 )

@@ -177,7 +177,7 @@ def test_a_state_survives_the_disk_bit_for_bit(done: Path, tmp_path: Path) -> No
     first, second = states.flatten(before), states.flatten(states.load(tmp_path, ITERATIONS - 1))
     assert first.keys() == second.keys()
     assert all(a.dtype == second[name].dtype and a.tobytes() == second[name].tobytes() for name, a in first.items())
-    assert {"state.models.0.map", "state.alignment.angles", "state.schedule.last.angles", "half", "work"} <= set(first)
+    assert {"state.models.0.map", "state.alignment.angles", "state.schedule.last.angles", "half", "memory.work"} <= set(first)
 
 
 def test_a_broken_state_is_explained(done: Path, tmp_path: Path) -> None:

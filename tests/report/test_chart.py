@@ -17,6 +17,9 @@ def test_ends_of_an_axis_are_the_ends_of_the_frame() -> None:
 
 
 def test_log_axis_places_the_geometric_mean_in_the_middle() -> None:
+    few = axes.logarithmic("y", np.array([22.0, 32.0]))
+    assert [text for _, text in few.ticks] == ["20", "25", "30", "35", "40"] and few.log
+    assert axes.number(0.0002, 0.01) == "2e\N{MINUS SIGN}4" and axes.number(0.02) == "0.02"
     axis = axes.logarithmic("y", np.array([1.25, 80.0]))
     assert float(axis.place(10.0)) == pytest.approx(0.5)
     assert all(axis.low <= value <= axis.high for value, _ in axis.ticks) and len(axis.ticks) >= 3

@@ -35,8 +35,8 @@ def command(job: Job) -> Callable[..., int]:
 
 def _parameter(one: Option) -> inspect.Parameter:
     """Text on the way in (pydantic converts and explains), except switches; None means not given."""
-    kind: Any = bool if one.annotation is bool else str
-    hint = Parameter(name=one.flag, required=False, negative=f"--no-{one.flag[2:]}" if one.default is True else ())
+    kind: Any = bool if one.annotation is bool else list[str] if one.several else str
+    hint = Parameter(name=one.flag, required=False, consume_multiple=one.several, negative=f"--no-{one.flag[2:]}" if one.default is True else ())
     typed = Annotated[kind | None, hint]
     return inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=typed)
 

@@ -17,6 +17,8 @@ HELP = """Single-particle cryo-EM: from particles to a map.
 
 A job writes into --output, or into the next <JobType>/jobNNN of the folder it is started in.
 """
+FIXED_POSES = "--fixed-poses"
+"""`class3d --fixed-poses` is the job class3d-fixed."""
 GROUPS = {"simulate": "Make data with a known truth.", "map": "Look at maps and change them."}
 
 
@@ -94,13 +96,20 @@ def demo(*, output: Path = Path("demo"), threads: int = 0) -> int:
 def main(arguments: list[str] | None = None) -> None:
     """Entry point; exit codes: 0 done, 2 the input is wrong, 1 a bug, 130 stopped."""
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # saves the search for plug-ins: 30 ms of --help
-    given = sys.argv[1:] if arguments is None else arguments
+    given = _job_meant(sys.argv[1:] if arguments is None else arguments)
     try:
         sys.exit(_dispatch(given))
     except VerglasError as error:
         sys.exit(_complain(str(error), error.exit_code))
     except KeyboardInterrupt:
         sys.exit(_complain("stopped", 130))
+
+
+def _job_meant(given: list[str]) -> list[str]:
+    """`class3d ... --fixed-poses ...` -> `class3d-fixed ...`."""
+    if given[:1] != ["class3d"] or FIXED_POSES not in given:
+        return given
+    return ["class3d-fixed", *(one for one in given[1:] if one != FIXED_POSES)]
 
 
 def _dispatch(given: list[str]) -> int:

@@ -95,4 +95,4 @@ def slice_axes(rotations: Tensor, padding: float, to_model: Tensor) -> Tensor:
 def project(reference: Reference, rotations: Tensor, band: Band, pixels: int | None = None) -> Tensor:
     """P(k) = V(A^T (k, 0)) for rotations A (R, 3, 3) on the first `pixels` of the band -> (R, P) complex64; no CTF, no shift."""
     axes = slice_axes(rotations, reference.padding, band.to_model)
-    return kernels.cut(reference.volume, axes, band.k[:pixels])
+    return kernels.cut(reference.volume, axes.to(reference.volume.device), band.k[:pixels])

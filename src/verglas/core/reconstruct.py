@@ -4,7 +4,7 @@ Source of the equations: Scheres, J. Struct. Biol. 180 (2012) 519 and RELION's c
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -41,6 +41,9 @@ class Sums:
         """p^3 (p^2 in 2D): voxels of the padded transform that share one measurement."""
         return self.padding**3 if self.data.shape[0] > 1 else self.padding**2
 
+    def to(self, device: torch.device | str) -> "Sums":
+        return replace(self, data=self.data.to(device), weight=self.weight.to(device))
+
 
 def empty_sums(box: int, padding: float, shells: int, device: torch.device | str = "cpu", flat: bool = False) -> Sums:
     """Zeros for a map of `box` voxels; `flat`: of one plane."""
@@ -53,7 +56,7 @@ def empty_sums(box: int, padding: float, shells: int, device: torch.device | str
 def accumulate(sums: Sums, values: Tensor, weights: Tensor, rotations: Tensor, band: Band) -> None:
     """Insert slices values (R, P) and weights (R, P) at rotations (R, 3, 3); changes `sums` in place."""
     axes = slice_axes(rotations, sums.padding, band.to_model)
-    kernels.insert(sums.data, sums.weight, values, weights, axes, band.k[: values.shape[1]])
+    kernels.insert(sums.data, sums.weight, values, weights, axes.to(values.device), band.k[: values.shape[1]])
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ class Class2dParams(ClassifyParams):
     iterations: int | None = option(None, help="Mini-batches or iterations; without it 200 with vdam, 25 with em.", ge=1, le=999)
     tau: float = option(2.0, help="Weight of the data against the prior: more gives finer and noisier averages.", gt=0, le=100, relion="tau_fudge")
     psi_step: float = option(6.0, help="Fine in-plane angular step.", unit="degrees", gt=0, le=30, relion="psi_sampling")
+    alignment: bool = option(
+        True, help="Search psi and origin of every particle; otherwise those of the STAR file stay and only classes are sought.",
+        relion="dont_skip_align")
     centre: bool = option(True, help="Keep the averages in the middle of the box.", relion="do_center")
     inactivity: float = option(
         0.1, help="With vdam: a class with less than this part of an even share is given up and another one split; 0: never.", ge=0, le=1,
@@ -43,16 +46,20 @@ def class_plan(params: Class2dParams, inputs: "ClassInputs", seed: int) -> "Clas
     return ClassPlan(
         params.classes, params.iterations or (200 if vdam else 25), params.tau, search,
         replace(VDAM_2D, inactivity=params.inactivity) if vdam else Em(params.fast_subsets), psi_step=radians(params.psi_step),
-        limit=params.limit_resolution, centre=params.centre,
+        limit=params.limit_resolution, centre=params.centre, align=params.alignment,
     )
 
 
 def check(params: Class2dParams, context: Context) -> Plan:
+    from dataclasses import replace
+
+    from verglas.jobs.class3d_fixed_input import pose_doubts
     from verglas.jobs.classify_door import check_classification, open_class_inputs
 
     inputs = open_class_inputs(params.particles)
     plan = class_plan(params, inputs, context.resources.seed)
-    return check_classification(params, inputs, plan, context, plan.iterations // (10 if params.algorithm == "vdam" else 1) + 1)
+    found = check_classification(params, inputs, plan, context, plan.iterations // (10 if params.algorithm == "vdam" else 1) + 1)
+    return found if params.alignment else replace(found, warnings=(*found.warnings, *pose_doubts(inputs.images.particles)))
 
 
 def run(params: Class2dParams, context: Context) -> None:

@@ -11,6 +11,7 @@ from verglas.io.mrc import read_map, write_map
 from verglas.jobs import class3d_fixed_files as files
 from verglas.jobs.class3d_fixed_files import Output
 from verglas.jobs.class3d_fixed_input import Inputs, make_grid, make_plan, open_inputs
+from verglas.jobs.class3d_fixed_tables import class_resolutions
 from verglas.jobs.class3d_fixed_tell import Teller
 from verglas.jobs.refine3d_run import FIXED_MEMORY_GB
 from verglas.jobs.spec import Context, Stopped
@@ -58,7 +59,7 @@ def iterate(task: "Task", steps: "Iterator[Step]", out: Output, teller: Teller) 
             last = step
             if teller.context.group.leads:
                 keep(out, step, task.half)
-            teller.tell(step, files.class_resolutions(out, step.state))
+            teller.tell(step, class_resolutions(out, step.state))
             teller.context.stop_if_asked()
     except Stopped:
         if last is None:
@@ -66,14 +67,14 @@ def iterate(task: "Task", steps: "Iterator[Step]", out: Output, teller: Teller) 
         stopped = not last.converged
     assert last is not None
     if teller.context.group.leads:
-        files.write_all(out, last.state, last.gain, "run")
+        files.write_all(out, last, "run")
     teller.close(last, np.asarray(task.masks.focus.numpy()), task.images.grid.first, stopped)
 
 
 def keep(out: Output, step: "Step", half: np.ndarray) -> None:
     """The files of a full iteration: the state first, the model last."""
     files.save_state(out.folder, step.state, half, step.converged)
-    files.write_all(out, step.state, step.gain, files.root_name(step.state.iteration))
+    files.write_all(out, step, files.root_name(step.state.iteration))
 
 
 def halves(given: np.ndarray, seed: int) -> np.ndarray:

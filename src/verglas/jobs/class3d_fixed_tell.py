@@ -6,6 +6,7 @@ import numpy as np
 
 from verglas.jobs.spec import Context
 from verglas.jobs.tell import Reporter
+from verglas.units import DEGREE
 
 if TYPE_CHECKING:
     from verglas.methods.fixedposes.loop import Batch, Step
@@ -43,11 +44,13 @@ class Teller(Reporter):
         """After a full iteration whose files are on disk."""
         found, number = step.numbers, step.state.iteration
         counts, edges = np.histogram(step.state.model.scale, SCALE_BINS)
+        angle, offset = step.accuracy.min(0)
+        known = {"accuracy_rot_deg": angle / DEGREE, "accuracy_trans_A": offset} if np.isfinite(angle) else {}
         later = {} if np.isnan(found.kl) else {"kl": found.kl, "change_classes": found.switches, "class_flow": found.flow.tolist()}
         self.context.event(
             "iteration", iteration=number, resolution_A=min(resolutions), class_resolution_A=resolutions, class_sizes=found.sizes.tolist(),
             ess=found.ess, rms_density_change=found.density, ave_pmax=found.pmax, gain=float(step.gain.mean()), particles=self.total,
-            scales={"edges": edges.tolist(), "counts": counts.tolist()}, **later)
+            scales={"edges": edges.tolist(), "counts": counts.tolist()}, **known, **later)
         switches = "" if np.isnan(found.kl) else f"{100 * found.switches:.2f} % switched, KL {found.kl:.2e}, "
         self.context.log(f"iteration {number}: classes {shares(found.sizes)}, {switches}ESS {found.ess:.3f}, RMS density change {found.density:.2e}, "
                          f"log-likelihood gain {step.gain.mean():.3f} per particle, scales {step.state.model.scale.std():.3f} (standard deviation)")

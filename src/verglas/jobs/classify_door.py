@@ -10,7 +10,7 @@ from verglas.jobs.doors import open_map, open_mask
 from verglas.jobs.refine3d_check import check_disk, check_sizes, look_at_images
 from verglas.jobs.refine3d_forecast import ROW_BYTES
 from verglas.jobs.refine3d_input import DIAMETER_SHARE, ImageInputs, fit_map, open_images
-from verglas.jobs.refine3d_remarks import device_remarks, duplicate_remarks
+from verglas.jobs.refine3d_remarks import duplicate_remarks, gpu_remarks
 from verglas.jobs.spec import Context, Plan, PlanLine
 from verglas.types import Map
 from verglas.units import DEGREE
@@ -55,7 +55,8 @@ def search_plan(params: ClassifyParams, images: ImageInputs, seed: int, **rest: 
     pixel = images.pixel_size
     return Plan(
         diameter=params.mask_diameter or DIAMETER_SHARE * images.box * pixel, offset_range=params.offset_range * pixel,
-        offset_step=params.offset_step * pixel, intact_first_peak=params.ignore_ctf_until_first_peak, seed=seed, **rest,  # type: ignore[arg-type]
+        offset_step=params.offset_step * pixel, intact_first_peak=params.ignore_ctf_until_first_peak, ignore_ctf=not params.ctf_correction,
+        seed=seed, **rest,  # type: ignore[arg-type]
     )
 
 
@@ -67,7 +68,7 @@ def check_classification(params: ClassifyParams, inputs: ClassInputs, plan: "Cla
     check_sizes(plan.search, images)
     disk = disk_bytes(images, plan, files)
     check_disk(disk, context.output)
-    warnings = (*images.warnings, *device_remarks(context.resources.device, "classification"), *duplicate_remarks(images.particles))
+    warnings = (*images.warnings, *gpu_remarks(context.resources.device), *duplicate_remarks(images.particles))
     warnings = (*warnings, *look_at_images(params.particles, images, plan.search.diameter, params.skip_image_checks))
     return Plan(_lines(inputs, plan, context, disk), warnings, images.stacks)
 

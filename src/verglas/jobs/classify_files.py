@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from verglas.io.model_star import ModelStar, noise_table, write_model
+from verglas.io.model_star import ModelStar, noise_table, with_group_noise, write_model
 from verglas.io.mrc import StackWriter, write_map
 from verglas.io.optimiser_star import OptimiserStar, write_optimiser
 from verglas.io.particles_star import write_particles
 from verglas.io.sampling_star import SamplingStar, write_sampling
 from verglas.io.star import Table
 from verglas.io.star_rows import text_column
+from verglas.jobs.classify_tables import Offsets, Stage, known_accuracy, optimiser_star, sampling_star
 from verglas.jobs.refine3d_files import root_name
-from verglas.jobs.refine3d_tables import FAR, NEVER_USED, shell_columns
+from verglas.jobs.refine3d_tables import FAR, optics_of_groups, shell_columns
 from verglas.types import Map, Particles, Poses
 from verglas.units import DEGREE
 
@@ -67,13 +68,12 @@ def class_resolution(state: "ClassState") -> np.ndarray:
 def model(state: "ClassState", names: list[str], particles: Particles, plan: "ClassPlan") -> ModelStar:
     """model.star."""
     one, count = state.model, len(state.model.maps)
-    known = np.isfinite(one.accuracy)
-    accuracy = np.where(known, one.accuracy, FAR)
-    accuracy[:, 0] = np.where(known[:, 0], accuracy[:, 0] / DEGREE, FAR)
+    accuracy = known_accuracy(one.accuracy)
+    home = {f"rlnClassPriorOffset{axis}": np.zeros(count) for axis in "XY"} if state.flat else {}
     classes = Table({
         "rlnReferenceImage": text_column(names), "rlnClassDistribution": one.shares, "rlnAccuracyRotations": accuracy[:, 0],
         "rlnAccuracyTranslationsAngst": accuracy[:, 1], "rlnEstimatedResolution": np.minimum(class_resolution(state), FAR),
-        "rlnOverallFourierCompleteness": (one.ssnr >= 1).mean(1),
+        "rlnOverallFourierCompleteness": (one.ssnr >= 1).mean(1), **home,
     })
     index, shells = np.arange(state.box // 2 + 1), shell_columns(state.box, state.pixel_size)
     spectra = tuple(
@@ -85,7 +85,7 @@ def model(state: "ClassState", names: list[str], particles: Particles, plan: "Cl
         "rlnGroupNrParticles": np.bincount(particles.group, minlength=groups), "rlnGroupScaleCorrection": one.scale})
     noise = tuple(noise_table(sigma2, state.box, state.pixel_size) for sigma2 in one.sigma2)
     priors = () if state.flat else tuple(one.prior)
-    return ModelStar(_general(state, particles, plan), classes, spectra, table, noise, priors)
+    return with_group_noise(ModelStar(_general(state, particles, plan), classes, spectra, table, noise, priors), optics_of_groups(particles))
 
 
 def _general(state: "ClassState", particles: Particles, plan: "ClassPlan") -> dict[str, object]:
@@ -104,45 +104,22 @@ def _general(state: "ClassState", particles: Particles, plan: "ClassPlan") -> di
 
 def sampling(state: "ClassState", plan: "ClassPlan") -> SamplingStar:
     """sampling.star: the coarse grids."""
-    from verglas.core.sampling import Grid
-    from verglas.core.sphere import pix2ang_nest
-
-    now, grid = state.sampling, plan.grid(state.sampling.order)
-    degrees = grid.step / DEGREE
-    general: dict[str, object] = {
-        "rlnIs3DSampling": int(not state.flat), "rlnIs3DTranslationalSampling": 0, "rlnHealpixOrder": now.order,
-        "rlnSymmetryGroup": plan.search.symmetry.upper(), "rlnTiltAngleLimit": -91.0, "rlnPsiStep": degrees, "rlnOffsetRange": now.offset_range,
-        "rlnOffsetStep": now.offset_step, "rlnHelicalOffsetStep": -1.0, "rlnSamplingPerturbInstance": now.perturbation,
-        "rlnSamplingPerturbFactor": 0.5, "rlnHealpixOrderOriginal": plan.search.healpix_order, "rlnPsiStepOriginal": degrees,
-        "rlnOffsetRangeOriginal": plan.search.offset_range, "rlnOffsetStepOriginal": 2 * plan.search.offset_step,
-    }
-    if not isinstance(grid, Grid):
-        return SamplingStar(general)
-    rot, tilt = pix2ang_nest(now.order, grid.pixels)
-    return SamplingStar(general, np.stack((rot, tilt), axis=1) / DEGREE)
+    now, first = state.sampling, plan.search
+    offsets = Offsets((now.offset_range, now.offset_step), (first.offset_range, 2 * first.offset_step))
+    return sampling_star(plan.grid(now.order), first.healpix_order, offsets, now.perturbation)
 
 
 def optimiser(state: "ClassState", folder: Path, root: str, plan: "ClassPlan") -> OptimiserStar:
     """optimiser.star."""
     from verglas.methods.classify.plan import Vdam
 
-    accuracy = np.where(np.isfinite(state.model.accuracy), state.model.accuracy, FAR).min(0)
-    now = state.progress
-    values: dict[str, object] = NEVER_USED | {
-        "rlnOutputRootName": str(folder / "run"), "rlnModelStarFile": str(folder / f"{root}_model.star"),
-        "rlnExperimentalDataStarFile": str(folder / f"{root}_data.star"), "rlnOrientSamplingStarFile": str(folder / f"{root}_sampling.star"),
-        "rlnCurrentIteration": state.iteration, "rlnNumberOfIterations": plan.iterations, "rlnDoSplitRandomHalves": 0,
-        "rlnJoinHalvesUntilThisResolution": -1.0, "rlnAdaptiveOversampleOrder": 1, "rlnAdaptiveOversampleFraction": plan.search.adaptive_fraction,
-        "rlnRandomSeed": plan.search.seed, "rlnParticleDiameter": plan.search.diameter, "rlnWidthMaskEdge": 5, "rlnDoZeroMask": 1,
-        "rlnDoSolventFlattening": 1, "rlnDoSolventFscCorrection": 0, "rlnDoAutoRefine": 0, "rlnAutoLocalSearchesHealpixOrder": 4,
-        "rlnDoCorrectNorm": int(plan.search.correct_norm), "rlnDoCorrectScale": int(plan.search.correct_scale),
-        "rlnDoIgnoreCtfUntilFirstPeak": int(plan.search.intact_first_peak), "rlnIncrementImageSize": 10,
-        "rlnNumberOfIterWithoutResolutionGain": state.without_gain, "rlnBestResolutionThusFar": 1.0 / state.resolution,
-        "rlnNumberOfIterWithoutChangingAssignments": 0, "rlnOverallAccuracyRotations": accuracy[0] / DEGREE if accuracy[0] < FAR else FAR,
-        "rlnOverallAccuracyTranslationsAngst": accuracy[1], "rlnChangesOptimalOrientations": min(now.angles / DEGREE, FAR),
-        "rlnChangesOptimalOffsets": now.offsets, "rlnChangesOptimalClasses": now.switched, "rlnSmallestChangesOrientations": FAR,
-        "rlnSmallestChangesOffsets": FAR, "rlnSmallestChangesClasses": 9999999, "rlnHasConverged": 0, "rlnHasHighFscAtResolLimit": 0,
-        "rlnHasLargeSizeIncreaseIterationsAgo": 0, "rlnRefsAreCtfCorrected": 1, "rlnHighresLimitExpectation": plan.limit or -1.0,
-        "rlnDoGradientRefine": int(isinstance(plan.algorithm, Vdam)),
-    }
-    return OptimiserStar(values)
+    now, search = state.progress, plan.search
+    stage = Stage(state.iteration, plan.iterations, state.resolution, state.model.accuracy, now.angles, now.offsets, now.switched)
+    return optimiser_star(folder, root, stage, {
+        "rlnAdaptiveOversampleFraction": search.adaptive_fraction, "rlnRandomSeed": search.seed, "rlnParticleDiameter": search.diameter,
+        "rlnDoCorrectNorm": int(search.correct_norm), "rlnDoCorrectScale": int(search.correct_scale), "rlnDoCorrectCtf": int(not search.ignore_ctf),
+        "rlnDoIgnoreCtfUntilFirstPeak": int(search.intact_first_peak), "rlnNumberOfIterWithoutResolutionGain": state.without_gain,
+        "rlnHighresLimitExpectation": plan.limit or -1.0, "rlnDoGradientRefine": int(isinstance(plan.algorithm, Vdam)),
+        "rlnDoFastSubsetOptimisation": int(not isinstance(plan.algorithm, Vdam) and plan.algorithm.fast_subsets),
+        "rlnDoSkipAlign": int(not plan.align), "rlnDoCenterClasses": int(plan.flat and plan.centre and plan.align),
+    })

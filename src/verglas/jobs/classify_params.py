@@ -17,6 +17,7 @@ class ClassifyParams(JobParams):
         0.0, help="Nothing finer than this is compared; 0: no limit.", unit="Å", ge=0, le=500, relion="highres_limit")
     keep_offsets: bool = option(
         True, help="Search shifts around the particles' stored origins, otherwise around the centres of the boxes.", level="advanced")
+    ctf_correction: bool = option(True, help="Correct for the CTF.", relion="do_ctf_correction", level="advanced")
     ignore_ctf_until_first_peak: bool = option(
         False, help="No CTF correction before its first peak.", relion="ctf_intact_first_peak", level="advanced")
     skip_image_checks: bool = option(False, help="Go on although the particles look unnormalised or dark.", level="advanced")

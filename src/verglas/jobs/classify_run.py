@@ -24,6 +24,10 @@ GRADIENT_WRITES = 10
 """Iterations of VDAM between two sets of tables and maps; the exact state is kept of every one."""
 
 
+MOST_IN_FLOW = 20
+"""Classes whose exchange of particles goes into the event log; of more the report counts it from the tables."""
+
+
 @dataclass(frozen=True)
 class Saved:
     """What a run goes on from; `memory`: the blocks that sums were taken in."""
@@ -77,8 +81,8 @@ def begin(inputs: ClassInputs, plan: "ClassPlan", source: "Source", keep_offsets
         references = initial.from_map(given[0] if len(given) == 1 else given, pixel, plan)
     else:
         references = initial.from_particles(source, box, pixel, plan, generator(plan.search, 0))
-    origin = poses.origin if keep_offsets else np.zeros_like(poses.origin)
-    return loop.start(source, references, pixel, plan, origin, poses.angles if plan.sigma > 0 else None)
+    origin = poses.origin if keep_offsets or not plan.align else np.zeros_like(poses.origin)
+    return loop.start(source, references, pixel, plan, origin, poses.angles if plan.sigma > 0 or not plan.align else None)
 
 
 def due(state: "ClassState", plan: "ClassPlan") -> bool:
@@ -130,10 +134,14 @@ class ClassTeller(Teller):
             "offset_step_A": state.sampling.offset_step / 2, "ave_pmax": state.model.average_pmax,
             "effective_poses": float(np.median(1 / np.maximum(state.alignment.pmax[state.seen], 1e-6))),
             "significant": float(state.alignment.significant[state.seen].mean()), "change_angles_deg": min(now.angles / DEGREE, 999.0),
-            "change_offsets_A": now.offsets, "change_classes": now.switched, "class_sizes": [round(float(x), 5) for x in state.model.shares],
+            "change_offsets_A": now.offsets, "class_sizes": [round(float(x), 5) for x in state.model.shares],
             "class_resolution_A": [round(float(min(x, 999.0)), 2) for x in class_resolution(state)], "subset": now.subset,
             "step_size": now.step_size, "tau": now.tau, "seconds": {name: round(value, 3) for name, value in step.seconds.items()},
         }
+        if step.flow.any():
+            numbers["change_classes"] = now.switched
+        if step.flow.any() and len(step.flow) <= MOST_IN_FLOW:
+            numbers["class_flow"] = step.flow.tolist()
         if np.isfinite(angle):
             numbers |= {"accuracy_rot_deg": angle / DEGREE, "accuracy_trans_A": offset}
         self.context.event("iteration", **numbers)

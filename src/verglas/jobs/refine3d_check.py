@@ -12,7 +12,7 @@ from verglas.jobs import refine3d_images as pixels
 from verglas.jobs.refine3d_continue import check_continuation
 from verglas.jobs.refine3d_forecast import disk_bytes, forecast
 from verglas.jobs.refine3d_input import ImageInputs, Inputs, make_plan, open_inputs
-from verglas.jobs.refine3d_remarks import device_remarks, duplicate_remarks, group_remarks
+from verglas.jobs.refine3d_remarks import duplicate_remarks, gpu_remarks, group_remarks
 from verglas.jobs.spec import Context, Plan
 from verglas.types import Particles
 
@@ -40,7 +40,7 @@ def check_inputs(params: "Refine3dParams", context: Context) -> Plan:
     check_halves(inputs.particles, params.particles)
     check_disk(disk_bytes(inputs), context.output)
     doubts: tuple[str, ...] = () if context.continuing else (*offsets_warning(params, inputs, plan), *group_remarks(inputs.particles))
-    doubts = (*device_remarks(context.resources.device, "refine3d"), *duplicate_remarks(inputs.particles), *doubts)
+    doubts = (*gpu_remarks(context.resources.device), *duplicate_remarks(inputs.particles), *doubts)
     warnings = (*inputs.warnings, *doubts, *look_at_images(params.particles, inputs, plan.diameter, params.skip_image_checks))
     return Plan(forecast(params, inputs, plan, context), warnings, inputs.stacks)
 

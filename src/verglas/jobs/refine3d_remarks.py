@@ -33,6 +33,14 @@ def device_remarks(device: str, job: str) -> tuple[str, ...]:
     return () if device == "cpu" else (f"{job} of this version computes on the CPU, not on {device}",)
 
 
+def gpu_remarks(device: str) -> tuple[str, ...]:
+    """What computes where, and how far that has been tried."""
+    if device == "cpu":
+        return ()
+    return (f"the search runs on {device}; this version's GPU code was tested through an interpreter only, not yet on a GPU: "
+            "compare with --device cpu when in doubt",)
+
+
 def duplicate_remarks(particles: Particles) -> tuple[str, ...]:
     """The same image twice: in both halves it makes them correlate."""
     images = particles.images

@@ -104,7 +104,7 @@ def make_source(inputs: ImageInputs, given: Map | None, plan: "Plan", memory: "B
     mask = None if given is None else np.array(given.data)
     grid = (inputs.box, inputs.pixel_size)
     share = deal(teller.context.group, sets, inputs.particles.optics_index)
-    made = source.make_source(inputs.particles, reader.read, grid, plan.diameter, memory, inputs.mtf, mask, share)
+    made = source.make_source(inputs.particles, reader.read, grid, plan.diameter, memory, inputs.mtf, mask, share, teller.context.resources.device)
     return replace(made, progress=teller.progress)
 
 
@@ -114,7 +114,7 @@ def make_budget(context: Context) -> "Budget":
 
     resources = context.resources
     fixed = resources.deterministic and resources.memory_gb is None
-    made = budget(FIXED_MEMORY_GB if fixed else resources.memory_gb, context.group.local_size)
+    made = budget(FIXED_MEMORY_GB if fixed else resources.memory_gb, context.group.local_size, resources.device)
     return replace(made, bfloat=context.group.tell(made.bfloat))
 
 

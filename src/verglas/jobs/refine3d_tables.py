@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from verglas.io.model_star import ModelStar, noise_table
+from verglas.io.model_star import ModelStar, noise_table, with_group_noise
 from verglas.io.optimiser_star import OptimiserStar
 from verglas.io.sampling_star import SamplingStar
 from verglas.io.star import Table
@@ -33,7 +33,8 @@ def model(state: "State", half: int, map_name: str, particles: Particles, plan: 
     })
     noise = tuple(noise_table(sigma2, state.box, state.pixel_size) for sigma2 in one.sigma2)
     groups = _groups(one, particles, half)
-    return ModelStar(_general(state, one, particles, plan), classes, (_spectra(state, one),), groups, noise, (one.direction_prior,))
+    whole = ModelStar(_general(state, one, particles, plan), classes, (_spectra(state, one),), groups, noise, (one.direction_prior,))
+    return with_group_noise(whole, optics_of_groups(particles))
 
 
 def _general(state: "State", one: "Model", particles: Particles, plan: "Plan") -> dict[str, object]:
@@ -133,6 +134,13 @@ def _counters(state: "State", plan: "Plan") -> dict[str, object]:
         "rlnHasLargeSizeIncreaseIterationsAgo": 0,
         "rlnRefsAreCtfCorrected": int(state.iteration > 0 or plan.absolute_greyscale),
     }
+
+
+def optics_of_groups(particles: Particles) -> np.ndarray:
+    """(Q,) position of the optics group that each scale group has particles of."""
+    out = np.zeros(len(particles.group_names), np.int64)
+    out[particles.group] = particles.optics_index
+    return out
 
 
 def degrees_or_never(radians: float) -> float:

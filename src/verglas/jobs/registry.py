@@ -22,7 +22,7 @@ ENTRIES: dict[str, Entry] = {
         "verglas.jobs.refine3d", "JOB", "Refine one structure from particles and a starting map, halves kept independent."
     ),
     "class2d": Entry("verglas.jobs.class2d", "JOB", "2D class averages."),
-    "class3d": Entry("verglas.jobs.class3d", "JOB", "3D classes with alignment."),
+    "class3d": Entry("verglas.jobs.class3d", "JOB", "3D classes with alignment (with --fixed-poses: class3d-fixed)."),
     "class3d-fixed": Entry("verglas.jobs.class3d_fixed", "JOB", "3D classes of particles whose poses stay as they are."),
     "initialmodel": Entry("verglas.jobs.initialmodel", "JOB", "A first 3D map from particles alone."),
     "reconstruct": Entry("verglas.jobs.reconstruct", "JOB", "A map and half maps from particles with known poses."),

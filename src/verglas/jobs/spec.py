@@ -7,9 +7,9 @@ numba only inside `check` and `run`.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -17,7 +17,7 @@ from verglas.jobs.context import Context, Stopped
 from verglas.runtime.resources import Resources
 
 __all__ = [
-    "Context", "Job", "JobParams", "Option", "Plan", "PlanLine", "Resources", "Stopped", "input_files", "option",
+    "Context", "Files", "Job", "JobParams", "Option", "Plan", "PlanLine", "Resources", "Stopped", "input_files", "option",
     "options",
 ]
 
@@ -37,6 +37,8 @@ class JobParams(BaseModel):
         return self
 
 
+Files = Annotated[tuple[Path, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str | Path) else value)]
+"""One path or several."""
 KINDS = {int: "a whole number", float: "a number", str: "text", bool: "yes or no", Path: "a path"}
 PLACEHOLDERS = {Path: "FILE", float: "NUMBER", int: "INTEGER"}
 SIGNS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
@@ -81,12 +83,21 @@ class Option:
     @property
     def kind(self) -> str:
         """What a value must look like: 'a whole number', 'a number or auto', ..."""
+        if self.several:
+            return "one path or more"
         members = [one for one in get_args(self.annotation) or (self.annotation,) if one is not type(None)]
         return " or ".join(KINDS.get(one) or ", ".join(map(str, get_args(one))) for one in members)
 
     @property
+    def several(self) -> bool:
+        """Whether it takes one path or more."""
+        return get_origin(self.annotation) is tuple
+
+    @property
     def placeholder(self) -> str:
         """What stands for the value in the usage line: FILE, NUMBER, INTEGER or TEXT."""
+        if self.several:
+            return "FILE [FILE ...]"
         members = get_args(self.annotation) or (self.annotation,)
         return next((word for one, word in PLACEHOLDERS.items() if one in members), "TEXT")
 
@@ -139,7 +150,8 @@ def _read(name: str, info: FieldInfo) -> Option:
 def input_files(params: JobParams) -> tuple[tuple[str, Path], ...]:
     """(option flag, path) of every Path parameter that is set: all of them are inputs, results go to the job folder."""
     found = ((one.flag, getattr(params, one.name)) for one in options(type(params)))
-    return tuple((flag, value) for flag, value in found if isinstance(value, Path))
+    several = ((flag, path) for flag, value in found for path in (value if isinstance(value, tuple) else (value,)))
+    return tuple((flag, path) for flag, path in several if isinstance(path, Path))
 
 
 @dataclass(frozen=True)

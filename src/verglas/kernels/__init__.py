@@ -1,15 +1,31 @@
 """The few hot operations: one signature each, chosen by the device of the tensors.
 
-On the CPU the numba versions of `kernels.cpu` run; elsewhere the plain torch definitions of `kernels.reference`.
+On the CPU the numba versions of `kernels.cpu` run, on a GPU (CUDA or ROCm) the Triton versions of `kernels.gpu`, where Triton is installed.
 Shapes: N images, R or U slices, T shifts, P band pixels, S shells, K pairs, L hypotheses; see the definitions for the equations.
 """
+
+import warnings
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from verglas.kernels import reference
-from verglas.kernels.reference import Given
+from verglas.kernels.reference import Given as Given
+
+
+@cache
+def _on_gpu() -> Any:
+    """`kernels.gpu`; the definitions where Triton is not installed, and that is said."""
+    if find_spec("triton") is None:
+        warnings.warn("Triton is not installed: the GPU runs plain torch, several times slower. pip install triton", RuntimeWarning, stacklevel=3)
+        return reference
+    from verglas.kernels import gpu
+
+    return gpu
 
 
 def _np(x: Tensor) -> np.ndarray:
@@ -26,7 +42,8 @@ def cut(volume: Tensor, axes: Tensor, k: Tensor) -> Tensor:
     """Slices (R, P) of volume (D, D, H), see `reference.cut`; rotated copies of a plane (1, D, H), see `reference.plane`."""
     flat = volume.shape[0] == 1
     if volume.is_cuda:
-        return reference.plane.cut(volume, axes, k) if flat else reference.cut(volume, axes, k)
+        gpu = _on_gpu()
+        return gpu.plane.cut(volume, axes, k) if flat else gpu.cut(volume, axes, k)
     from verglas.kernels.cpu import plane
     from verglas.kernels.cpu import slice as cpu
 
@@ -36,10 +53,14 @@ def cut(volume: Tensor, axes: Tensor, k: Tensor) -> Tensor:
 
 
 def insert(data: Tensor, weight: Tensor, values: Tensor, weights: Tensor, axes: Tensor, k: Tensor) -> None:
-    """Add slices to data and weight (D, D, H) in place; the transpose of `cut`; see `reference.add` and `reference.plane`."""
+    """Add slices to data and weight (D, D, H) in place; the transpose of `cut`; see `reference.add` and `reference.plane`.
+
+    Where torch was told to be deterministic a GPU runs the definition: the Triton version adds in no fixed order.
+    """
     flat = data.shape[0] == 1
     if data.is_cuda:
-        return reference.plane.add(data, weight, values, weights, axes, k) if flat else reference.add(data, weight, values, weights, axes, k)
+        gpu = reference if torch.are_deterministic_algorithms_enabled() else _on_gpu()
+        return gpu.plane.add(data, weight, values, weights, axes, k) if flat else gpu.add(data, weight, values, weights, axes, k)
     from verglas.kernels.cpu import insert as cpu
     from verglas.kernels.cpu import plane
 
@@ -54,7 +75,7 @@ def score(
 ) -> Tensor:
     """Log-posteriors (L c m,) of chosen triples and their children; see `reference.score`."""
     if a.is_cuda:
-        return reference.score(slices, a, b, shifts, prior, image, cut, start, shift, fan)
+        return _on_gpu().score(slices, a, b, shifts, prior, image, cut, start, shift, fan)
     from verglas.kernels.cpu import score as cpu
 
     out = torch.empty(len(shift) * fan[0] * fan[1])
@@ -70,7 +91,7 @@ def give(
 ) -> Given:
     """Sums over a posterior per fine rotation and per pair; see `reference.give`."""
     if shifts.is_cuda:
-        return reference.give(slices, images, shifts, pairs, bounds, shells, fan)
+        return _on_gpu().give(slices, images, shifts, pairs, bounds, shells, fan)
     from verglas.kernels.cpu import give as cpu
 
     (a, b, x, c), (image, start, shift, weight, order), rows, pixels = images, pairs, len(bounds) - 1, shifts.shape[1]
@@ -86,7 +107,7 @@ def give(
 def threshold(logp: Tensor, start: Tensor, fraction: float, most: int = 1 << 62) -> tuple[Tensor, Tensor, Tensor]:
     """(least, evidence, best) of each image's hypotheses; see `reference.threshold`."""
     if logp.is_cuda:
-        return reference.threshold(logp, start, fraction, most)
+        return _on_gpu().threshold(logp, start, fraction, most)
     from verglas.kernels.cpu import select as cpu
 
     images = len(start) - 1
@@ -99,7 +120,7 @@ def threshold(logp: Tensor, start: Tensor, fraction: float, most: int = 1 << 62)
 def highest(logp: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
     """The largest logp of each image (N,) and where it is (N,); see `reference.highest`."""
     if logp.is_cuda:
-        return reference.highest(logp, start)
+        return _on_gpu().highest(logp, start)
     from verglas.kernels.cpu import select as cpu
 
     value, where = torch.empty(len(start) - 1), torch.empty(len(start) - 1, dtype=torch.int64)
@@ -110,7 +131,7 @@ def highest(logp: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
 def compact(logp: Tensor, start: Tensor, least: Tensor) -> tuple[Tensor, Tensor]:
     """The hypotheses that reach the threshold; see `reference.compact`."""
     if logp.is_cuda:
-        return reference.compact(logp, start, least)
+        return _on_gpu().compact(logp, start, least)
     from verglas.kernels.cpu import select as cpu
 
     kept = torch.zeros(len(start), dtype=torch.int64)
@@ -142,11 +163,24 @@ def near(product: Tensor, bias: Tensor, prior: Tensor, margin: float) -> tuple[T
 def weigh(logp: Tensor, start: Tensor, least: Tensor, evidence: Tensor) -> Tensor:
     """Posterior probabilities, 0 below the threshold; see `reference.weigh`. On the CPU logp is overwritten."""
     if logp.is_cuda:
-        return reference.weigh(logp, start, least, evidence)
+        return _on_gpu().weigh(logp, start, least, evidence)
     from verglas.kernels.cpu import select as cpu
 
     cpu.weigh(_np(logp), _np(start), _np(least), _np(evidence))
     return logp
+
+
+def prune(
+    moved: Tensor, slices: Tensor, power: Tensor, priors: tuple[Tensor, Tensor], margin: float, capacity: int
+) -> tuple[Tensor, Tensor] | None:
+    """The hypotheses near the best of a dense block, scored by one product, or None if they are too many; see `reference.prune`.
+
+    On the CPU the product of bfloat16 operands is stored in bfloat16, and the margin widened by what that may cost.
+    """
+    if moved.is_cuda:
+        return _on_gpu().prune(moved, slices, power, priors, margin, capacity)
+    start, index = near(moved @ slices.T, priors[0] - power / 2, priors[1], margin)
+    return None if len(index) > capacity else (start, index)
 
 
 def symmetrise(data: Tensor, weight: Tensor, operators: Tensor, radius: float) -> tuple[Tensor, Tensor]:

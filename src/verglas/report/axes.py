@@ -31,6 +31,8 @@ NICE_RESOLUTIONS = (
     0.6,
     0.5,
 )
+SMALL = 0.005
+"""Ticks of a logarithmic axis below this are written as 1e-3."""
 
 
 def linear(label: str, low: float, high: float, count: int = 6) -> Axis:
@@ -51,13 +53,15 @@ def from_zero(label: str, values: np.ndarray, least: float = 0.0) -> Axis:
 
 
 def logarithmic(label: str, values: np.ndarray) -> Axis:
-    """The range of the positive values with ticks at 1, 2, 5 (only decades when they are many)."""
+    """The range of the positive values with ticks at 1, 2, 5: only decades when they are many, evenly spaced ones when they are few."""
     seen = values[np.isfinite(values) & (values > 0)]
     low, high = (float(seen.min()) / 1.25, float(seen.max()) * 1.25) if seen.size else (0.8, 12.0)
     decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
     steps = (1, 2, 5) if np.log10(high / low) < 2.5 else (1,)
     ticks = [m * 10.0**power for power in decades for m in steps if low <= m * 10.0**power <= high]
-    return Axis(label, low, high, tuple((tick, number(tick)) for tick in ticks), log=True)
+    if len(ticks) < 3:
+        ticks = [value for value, _ in linear(label, low, high, 4).ticks]
+    return Axis(label, low, high, tuple((tick, number(tick, SMALL)) for tick in ticks), log=True)
 
 
 def iterations(numbers: np.ndarray) -> Axis:
@@ -79,7 +83,10 @@ def resolution(highest: float, *, squared: bool = False) -> Axis:
     return Axis("resolution (Å)" + (", on a scale of 1/d²" if squared else ""), 0.0, highest, tuple(ticks))
 
 
-def number(value: float) -> str:
-    """A tick in as few characters as it needs, with a true minus."""
+def number(value: float, small: float = 0.0) -> str:
+    """A tick in as few characters as it needs, with a true minus; scientific below `small`."""
     text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.6g}"
+    if 0 < abs(value) < small:
+        mantissa, exponent = f"{value:.3e}".split("e")
+        text = f"{float(mantissa):g}e{int(exponent)}"
     return text.replace("-", "\N{MINUS SIGN}")

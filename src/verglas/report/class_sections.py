@@ -18,8 +18,10 @@ DESCENT = (
 FIXED = (
     ("ess", "effective number of classes", "Classes per particle", "Good: falls towards 1, then each particle knows its class."),
     ("kl", "Kullback-Leibler divergence", "Divergence", "Good: levels off when the classes have settled."),
-    ("rms_density_change", "largest RMS change of a class", "Change of the densities", "Good: falls towards 0; then the classes have settled."),
+    ("rms_density_change", "RMS change / RMS of the map", "Change of the densities", "Good: falls towards 0; then the classes have settled."),
 )
+FALLING = ("kl", "rms_density_change")
+"""Over orders of magnitude."""
 
 
 def class_sections(data: ReportData) -> tuple[Section, ...]:
@@ -89,6 +91,8 @@ def size_section(data: ReportData, classes: Classes) -> Section | None:
         good = "Good: no class with nearly everything, few with nearly nothing."
         wide = len(rows) > plots_classes.WIDE_FROM
         parts += [Card("Share of the classes", plots_classes.size_plot(rows), good, wide=wide), "Sizes by iteration were not recorded."]
+    if early := plots_classes.occupancy_plot(classes.batches, rows):
+        parts.append(Card("Share of the classes in the fast iterations on batches", early, "Good: bands that part and settle.", wide=True))
     if classes.flows:
         last = classes.flows[-1]
         good = (
@@ -120,8 +124,10 @@ def progress_section(data: ReportData, classes: Classes) -> Section:
     search = search_section(data)
     parts += search.cards
     known = [*DESCENT[: 3 if any(np.isfinite(one.subset) for one in seen) else 0], *FIXED]
-    drawn = ((plots_classes.single_plot(seen, name, label), title, good) for name, label, title, good in known)
+    drawn = ((plots_classes.single_plot(seen, name, label, log=name in FALLING), title, good) for name, label, title, good in known)
     parts += [Card(title, html, good) for html, title, good in drawn if html]
+    early = ((plots_classes.single_plot(classes.batches, name, label, log=name in FALLING), title, good) for name, label, title, good in FIXED)
+    parts += [Card(f"{title}, fast iterations", html, good) for html, title, good in early if html]
     return make_section("search", "Progress", *parts, *(() if parts else search.absent))
 
 

@@ -228,6 +228,7 @@ class Classes:
     """A classification: rows by class number. initial: a starting model is made; stages: its map at the first, a middle and the last iteration.
 
     scales: edges (n + 1,) and counts (n,) of a histogram of the scales of single particles, both empty when there is none.
+    batches: the fast iterations on batches, before the full ones.
     """
 
     dimensions: int
@@ -240,6 +241,7 @@ class Classes:
     stages: tuple[MapViews, ...] = ()
     seeds: Seeds | None = None
     scales: tuple[np.ndarray, np.ndarray] = field(default_factory=lambda: (np.zeros(0), np.zeros(0)))
+    batches: tuple[Iteration, ...] = ()
 
     @property
     def by_size(self) -> tuple[ClassRow, ...]:

@@ -3,7 +3,8 @@
 Besides RELION's files a job may leave in events.jsonl, with each event `iteration`: class_sizes and class_resolution_A (K values),
 change_classes (share), class_flow (K x K counts, from the class of the row to that of the column), subset, step_size, tau; with fixed poses
 also ess (effective number of classes per particle), kl, rms_density_change (a number or one per class) and scales {"edges", "counts"}.
-Starting models: seeds.json or an event `seeds` with fsc and resolution, see data.Seeds. All of it is optional.
+Its iterations on batches before the full ones are events `batch` with `number` and the same fields. Starting models: seeds.json or an event
+`seeds` with fsc and resolution, see data.Seeds. All of it is optional.
 """
 
 import re
@@ -20,7 +21,7 @@ from verglas.io.star import Table, read_star
 from verglas.report.data import NAN, Classes, ClassRow, Flow, Iteration, MapViews, ParticleColumns, Seeds
 from verglas.report.directions import fourier_coverage
 from verglas.report.load_arrays import reduced, views
-from verglas.report.load_record import matrix_of, numbers_of, read_object
+from verglas.report.load_record import iterations_of_events, matrix_of, numbers_of, read_object
 from verglas.report.load_tables import column, values
 from verglas.report.missing import Missing
 from verglas.report.surface import contour_level, reach, surfaces
@@ -84,6 +85,7 @@ def load_classes(
         stages=_stages(found.folder, largest, missing) if initial else (),
         seeds=missing.attempt("the comparison of seeds", lambda: read_seeds(found.folder, events)),
         scales=histogram_of_events(events),
+        batches=iterations_of_events(events, "batch", "number"),
     )
 
 

@@ -85,17 +85,17 @@ def _alive(job: Mapping[str, Any]) -> bool:
     return True
 
 
-def iterations_of_events(events: Iterable[Mapping[str, Any]]) -> tuple[Iteration, ...]:
-    """One row per iteration number, the latest event wins (a continued job repeats numbers)."""
+def iterations_of_events(events: Iterable[Mapping[str, Any]], name: str = "iteration", key: str = "iteration") -> tuple[Iteration, ...]:
+    """One row per number, field `key` of the events `name`; the latest event wins (a continued job repeats numbers)."""
     rows = {
-        int(event["iteration"]): _iteration(event)
+        int(event[key]): _iteration(event, int(event[key]))
         for event in events
-        if event.get("event") == "iteration" and np.isfinite(number(event.get("iteration")))
+        if event.get("event") == name and np.isfinite(number(event.get(key)))
     }
     return tuple(rows[number] for number in sorted(rows))
 
 
-def _iteration(event: Mapping[str, Any]) -> Iteration:
+def _iteration(event: Mapping[str, Any], count: int) -> Iteration:
     names = [one.name for one in fields(Iteration) if one.name not in ("number", "seconds", *_LISTS)]
     numbers = {name: number(event.get(_EVENT_NAMES.get(name, name))) for name in names}
     numbers |= {name: NAN for name in _CHANGES if numbers[name] >= NEVER}
@@ -104,7 +104,7 @@ def _iteration(event: Mapping[str, Any]) -> Iteration:
         numbers["rms_density_change"] = float(np.nanmax(changes)) if np.isfinite(changes).any() else NAN
     seconds = event.get("seconds")
     return Iteration(
-        number=int(event["iteration"]),
+        number=count,
         fsc=numbers_of(event.get("fsc")),
         class_sizes=numbers_of(event.get("class_sizes")),
         class_resolution=numbers_of(event.get("class_resolution_A")),

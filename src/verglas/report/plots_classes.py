@@ -108,13 +108,13 @@ def switching_plot(iterations: Sequence[Iteration]) -> str:
     return over_iterations([line], iterations, axes.from_zero("particles (%)", line.y, 10.0), "Particles that changed their class")
 
 
-def single_plot(iterations: Sequence[Iteration], name: str, label: str) -> str:
-    """One field over the iterations from zero; "" when it is not recorded or never changes."""
+def single_plot(iterations: Sequence[Iteration], name: str, label: str, *, log: bool = False) -> str:
+    """One field over the iterations from zero, or on a logarithmic axis; "" when it is not recorded or never changes."""
     line = series(iterations, name, "")
     seen = line.y[np.isfinite(line.y)]
     if seen.size < 2 or np.ptp(seen) == 0:
         return ""
-    return over_iterations([line], iterations, axes.from_zero(label, line.y), f"{label} by iteration")
+    return over_iterations([line], iterations, axes.logarithmic(label, line.y) if log else axes.from_zero(label, line.y), f"{label} by iteration")
 
 
 def pmax_by_class(rows: Sequence[ClassRow], pmax: np.ndarray) -> str:

@@ -1,6 +1,8 @@
 """Which matrix products this machine does fast: a measurement, made once."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
@@ -35,3 +37,14 @@ def _timed(a: Tensor, b: Tensor) -> tuple[Tensor, float]:
         torch.mm(a, b.T, out=out)
         best = min(best, time.perf_counter() - start)
     return out, best
+
+
+@contextmanager
+def tf32() -> Iterator[None]:
+    """float32 products within may be rounded to TF32 by the GPU."""
+    matmul = torch.backends.cuda.matmul
+    before, matmul.fp32_precision = matmul.fp32_precision, "tf32"
+    try:
+        yield
+    finally:
+        matmul.fp32_precision = before

@@ -7,21 +7,34 @@ import numpy as np
 import pytest
 import torch
 
-from verglas.core import filters
+from verglas.core import filters, reconstruct
+from verglas.core.sampling import InPlane
+from verglas.core.symmetry import operators
 from verglas.methods.classify import initial, loop, maximise
 from verglas.methods.classify.plan import VDAM_2D, VDAM_3D, ClassPlan, Em
 from verglas.methods.classify.state import ClassState
+from verglas.methods.refine.kept import expect_kept
 from verglas.methods.refine.loop import generator
 from verglas.methods.refine.plan import Plan
 from verglas.methods.refine.source import Source, make_source
+from verglas.methods.refine.state import Sampling
 from verglas.methods.simulate.design import Design, UniformPoses, design, optics_group
 from verglas.methods.simulate.images import WhiteNoise, images
 from verglas.methods.simulate.phantom import phantom
 from verglas.runtime.blocks import Budget
+from verglas.runtime.stopwatch import Stopwatch
 from verglas.types import Map, Particles
 
 BOX, PIXEL, DIAMETER = 32, 5.0, 130.0
 SEARCH = Plan("C1", DIAMETER, 30.0, absolute_greyscale=True, offset_range=7.5, offset_step=2.5, healpix_order=1, seed=1)
+
+
+class Still(InPlane):
+    """One orientation, and its children all but the same."""
+
+    @property
+    def step(self) -> float:
+        return 1e-9
 
 
 class Mixture:
@@ -151,3 +164,37 @@ def test_averages_are_moved_to_the_middle_with_their_momentum() -> None:
     new, moved = maximise.centred(model, momentum, plan, PIXEL)
     assert new.maps[0, 0, 8, 8] == 1.0 and moved is not None
     assert np.allclose(np.abs(moved.first), 1.0, atol=1e-5) and np.abs(moved.first - 1).max() > 0.5
+
+
+def test_poses_that_stay_leave_only_classes_to_find(pair: tuple[Map, Map]) -> None:
+    mixture = Mixture((pair[0], pair[0]), 400, 0.05, views=True)
+    plan = ClassPlan(4, 8, 2.0, SEARCH, Em(), psi_step=np.radians(6), align=False)
+    source, poses = mixture.source(plan), mixture.truth.poses
+    first = initial.from_particles(source, BOX, PIXEL, plan, generator(SEARCH, 0))
+    state = loop.start(source, first, PIXEL, plan, poses.origin, poses.angles)
+    for step in loop.steps(state, source, plan):
+        state = step.state
+    assert np.array_equal(state.alignment.angles, poses.angles) and np.array_equal(state.alignment.origin, poses.origin)
+    assert purity(state, mixture.label) > 0.95
+    assert state.progress.angles < 1e-6 and state.progress.offsets == 0.0
+
+
+@pytest.mark.parametrize("gradient", [False, True])
+def test_a_kept_pose_scores_like_the_same_pose_of_the_search(pair: tuple[Map, Map], gradient: bool) -> None:
+    """A search whose eight hypotheses are all the same pose has the evidence (but for log 8), residuals and sums of the kept pose."""
+    mixture = Mixture((pair[0], pair[0]), 40, 0.5, views=True)
+    plan = ClassPlan(3, 2, 2.0, SEARCH, VDAM_2D if gradient else Em(), psi_step=np.radians(6))
+    source = mixture.source(plan)
+    first = initial.from_particles(source, BOX, PIXEL, plan, generator(SEARCH, 0))
+    state = loop.start(source, first, PIXEL, plan, np.zeros((40, 2)), np.zeros((40, 3)))
+    setting = loop.Setting(plan.search, Sampling(0, 0.0, 1e-9), Still(1), 10, BOX, PIXEL, loop.Gaussian(1.0), gradient)
+    belief, task = loop._belief(state.model), loop.Task(np.arange(40), state.alignment)
+    one, found = loop.expect(belief, task, source, setting, Stopwatch())
+    two, kept = expect_kept(belief, task, source, setting, Stopwatch())
+    assert np.allclose(found.log_likelihood - np.log(8), kept.log_likelihood, atol=0.05)
+    assert np.allclose(one.noise, two.noise, rtol=1e-3) and np.array_equal(one.classes, two.classes)
+    for a, b in zip(one.sums, two.sums):
+        for sums in (a, b):
+            reconstruct.complete(sums, operators("C1"))
+        assert torch.allclose(a.weight, b.weight, atol=1e-3 * float(a.weight.max()))
+        assert torch.allclose(a.data, b.data, atol=1e-3 * float(a.data.abs().max()))

@@ -36,9 +36,9 @@ def make(number: int = 160, snr: float = 1.0, seed: int = 1) -> Problem:
     return Problem(truth, pixels, volume.data)
 
 
-def source_of(problem: Problem, budget: Budget = LARGE, plan: Plan = PLAN) -> Source:
+def source_of(problem: Problem, budget: Budget = LARGE, plan: Plan = PLAN, device: str = "cpu") -> Source:
     particles = replace(problem.truth, half=loop.assign_halves(np.zeros(len(problem.truth), np.int64), plan))
-    return make_source(particles, lambda rows: problem.pixels[rows], (BOX, PIXEL), plan.diameter, budget)
+    return make_source(particles, lambda rows: problem.pixels[rows], (BOX, PIXEL), plan.diameter, budget, device=device)
 
 
 def start_of(problem: Problem, source: Source, plan: Plan = PLAN) -> State:

@@ -1,4 +1,4 @@
-"""A first look at dense hypotheses: which come near the best of their image; the definition, in plain torch."""
+"""Scores of all hypotheses of a block of images by one product, of which only the best are kept: the definition, in plain torch."""
 
 import torch
 from torch import Tensor
@@ -23,3 +23,14 @@ def near(product: Tensor, bias: Tensor, prior: Tensor, margin: float) -> tuple[T
     start = torch.zeros(len(keep) + 1, dtype=torch.int64, device=keep.device)
     start[1:] = keep.sum(1).cumsum(0)
     return start, torch.nonzero(keep.view(-1))[:, 0]
+
+
+def prune(moved: Tensor, slices: Tensor, power: Tensor, priors: tuple[Tensor, Tensor], margin: float, capacity: int) -> tuple[Tensor, Tensor] | None:
+    """log p(n, t, r) = moved[n T + t] . slices[r] - power[n, r] / 2 + log prior(r) + log prior(n, t); those within `margin` of the image's best.
+
+    moved = a h (N T, Q) and slices (R, Q) are complex vectors written as real ones, in any floating type; products are summed in float32.
+    power (N, R), priors = ((R,), (N, T)) float32. Returns start (N+1,) and the positions (n T + t) R + r (K,), rising; None if K > `capacity`.
+    A product that is stored in bfloat16, as on CPUs, has a wider margin, see `near`.
+    """
+    start, index = near(moved.float() @ slices.float().T, priors[0] - power / 2, priors[1], margin)
+    return None if len(index) > capacity else (start, index)

@@ -10,12 +10,14 @@ from verglas.core import projection
 from verglas.core.rotations import euler_to_matrix, mean_axis_distance
 from verglas.core.sampling import next_perturbation
 from verglas.core.symmetry import operators
-from verglas.methods.classify import maximise
+from verglas.methods.classify import crossed, maximise
 from verglas.methods.classify.plan import LAST_ORDER, ClassPlan, Em, Vdam, most_significant, step_size, subset_size, tau_of
-from verglas.methods.classify.state import Classes, ClassState, Progress
+from verglas.methods.classify.state import Classes, ClassState, Progress, Sides
+from verglas.methods.fixedposes.measure import class_flow
 from verglas.methods.refine import accuracy, converge
 from verglas.methods.refine.expect import Belief, Setting, Task, expect
 from verglas.methods.refine.images import contrast, geometry
+from verglas.methods.refine.kept import expect_kept
 from verglas.methods.refine.loop import FIRST_OFFSET_VARIANCE, generator
 from verglas.methods.refine.maximise import update_norms
 from verglas.methods.refine.search import Correlation, Gaussian
@@ -35,12 +37,16 @@ EVERY = 10
 
 @dataclass(frozen=True)
 class Step:
-    """What an iteration did beyond its state: seconds by stage, size of the coarse band (px), fine angular step (rad)."""
+    """What an iteration did beyond its state: seconds by stage, size of the coarse band (px), fine angular step (rad).
+
+    flow (K, K): particles of the iteration that had a class before, from the class of the row to that of the column.
+    """
 
     state: ClassState
     seconds: dict[str, float]
     coarse_size: int
     angular_step: float
+    flow: np.ndarray
 
 
 def start(source: Source, references: np.ndarray, pixel: float, plan: ClassPlan, origin: np.ndarray, angles: np.ndarray | None = None) -> ClassState:
@@ -95,15 +101,18 @@ def step(state: ClassState, source: Source, plan: ClassPlan) -> Step:
     setting = Setting(plan.search, state.sampling, grid, state.current_size // 2, state.box, state.pixel_size, rule, gradient)
     tau = tau_of(plan, iteration)
     release_memory(4.0 * (plan.search.padding * state.current_size) ** 3)
-    tallies, poses = _expectation(state, rows, source, setting, plan, watch, random)
+    side = crossed.divide(n, random) if plan.cross else None
+    tallies, poses = _expectation(state, rows, source, setting, plan, watch, random, side)
     with watch("wait"):
         poses = pool(tallies, poses, rows, source.share)
     with watch("solve"):
-        after = _maximisation(state, tallies, rows, source, plan, (tau, correlation))
+        after = _maximisation(state, tallies, rows, source, plan, (tau, correlation), side)
     tally = tallies[0] if len(tallies) == 1 else maximise.merged(*tallies)
+    known = rows[state.seen[rows]]
     after = _closed(after, state, poses, tally, rows, source, plan, tau)
+    flow = class_flow(state.classes[known], after.classes[known], plan.classes)
     coarse = converge.coarse_size(grid.step, plan.search.diameter, setting.extent, state.current_size)
-    return Step(after, dict(watch.seconds), coarse, grid.step / 2)
+    return Step(after, dict(watch.seconds), coarse, grid.step / 2, flow)
 
 
 def _sampled(state: ClassState, source: Source, plan: ClassPlan, random: torch.Generator, watch: Stopwatch) -> ClassState:
@@ -148,15 +157,23 @@ def _belief(model: Classes, which: slice = slice(None)) -> Belief:
 
 
 def _expectation(
-    state: ClassState, rows: np.ndarray, source: Source, setting: Setting, plan: ClassPlan, watch: Stopwatch, random: torch.Generator
+    state: ClassState, rows: np.ndarray, source: Source, setting: Setting, plan: ClassPlan, watch: Stopwatch, random: torch.Generator,
+    side: np.ndarray | None,
 ) -> tuple[list[Tally], Alignment]:
     """All rows at once; in VDAM even and odd particles apart; the first time that classes are alike, each in a class drawn at random."""
+    look = expect if plan.align else expect_kept
     if isinstance(plan.algorithm, Vdam):
-        one, poses = expect(_belief(state.model), Task(rows[rows % 2 == 0], state.alignment), source, setting, watch)
-        two, poses = expect(_belief(state.model), Task(rows[rows % 2 == 1], poses), source, setting, watch)
+        one, poses = look(_belief(state.model), Task(rows[rows % 2 == 0], state.alignment), source, setting, watch)
+        two, poses = look(_belief(state.model), Task(rows[rows % 2 == 1], poses), source, setting, watch)
         return [one, two], poses
+    if side is not None and not _alike(state.model) and (state.sides is not None or state.progress.switched < crossed.FORMED):
+
+        def one_look(belief: Belief, task: Task) -> tuple[Tally, Alignment]:
+            return look(belief, task, source, setting, watch)
+
+        return crossed.expectation(one_look, state, _belief(state.model), rows, side)
     if not _alike(state.model):
-        tally, poses = expect(_belief(state.model), Task(rows, state.alignment), source, setting, watch)
+        tally, poses = look(_belief(state.model), Task(rows, state.alignment), source, setting, watch)
         return [tally], poses
     drawn = torch.randint(0, plan.classes, (len(rows),), generator=random).numpy()
     parts, poses = [], state.alignment
@@ -177,9 +194,10 @@ def _alike(model: Classes) -> bool:
 
 
 def _maximisation(
-    state: ClassState, tallies: list[Tally], rows: np.ndarray, source: Source, plan: ClassPlan, how: tuple[float, bool]
+    state: ClassState, tallies: list[Tally], rows: np.ndarray, source: Source, plan: ClassPlan, how: tuple[float, bool],
+    side: np.ndarray | None,
 ) -> ClassState:
-    """New references and parameters. `how`: T, and whether this was an iteration of correlations."""
+    """New references and parameters. `how`: T, and whether this was an iteration of correlations. `side`: see `crossed`."""
     tau, correlation = how
     model, momentum, vdam, iteration = state.model, state.momentum, plan.algorithm, state.iteration + 1
     size, step = len(rows), 0.0
@@ -189,8 +207,11 @@ def _maximisation(
         tally, step = maximise.merged(*tallies), step_size(plan, vdam, iteration)
         model, momentum = maximise.vdam_maps((tallies[0], tallies[1]), model, momentum, plan, step, tau, source.share.group)
     else:
-        tally = tallies[0]
-        model = maximise.em_maps(tally, model, plan, tau, source.share.group)
+        tally = tallies[0] if len(tallies) == 1 else maximise.merged(*tallies)
+        model, parts = maximise.em_maps(tallies, model, plan, tau, source.share.group)
+        if side is not None and len(tallies) == 2:
+            flat = np.stack([maximise.flattened(one, plan, state.pixel_size, source.mask) for one in parts[::-1]])
+            state = replace(state, sides=Sides(side, flat.astype(np.float32)))
     keep = MEMORY if size < len(source.particles) and isinstance(vdam, Vdam) else 0.0
     members = np.bincount(source.particles.group[rows], minlength=len(source.particles.group_names))
     model = maximise.shared(model, tally, plan, members, keep, noise=not correlation)
@@ -203,7 +224,7 @@ def _maximisation(
     if plan.search.correct_norm and not correlation:
         norm, average = update_norms(norm, model.average_norm, tally.residual, rows)
         model = replace(model, average_norm=keep * model.average_norm + (1 - keep) * average)
-    if plan.flat and plan.centre and not (isinstance(vdam, Vdam) and iteration > plan.ini + plan.between):
+    if plan.flat and plan.centre and plan.align and not (isinstance(vdam, Vdam) and iteration > plan.ini + plan.between):
         model, momentum = maximise.centred(model, momentum, plan, state.pixel_size)
     model = replace(model, maps=maximise.flattened(model.maps, plan, state.pixel_size, source.mask).astype(np.float32))
     progress = Progress(subset=size, step_size=step, tau=tau, replaced=gone)

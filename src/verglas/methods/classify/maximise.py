@@ -1,5 +1,6 @@
 """The M-step of a classification: references by Wiener filtering (EM) or by a step along their gradient (VDAM), and the shared parameters."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -35,18 +36,29 @@ def reference_power(volume: Tensor, padding: float, shells: int) -> np.ndarray:
     return reconstruct.average_weight(as_sums).numpy() / as_sums.finer / 2
 
 
-def em_maps(tally: Tally, model: Classes, plan: ClassPlan, tau: float, group: Group) -> Classes:
-    """V = data / (weight + 1/(T tau2)) for every class; a class without particles becomes zero."""
+def em_maps(tallies: Sequence[Tally], model: Classes, plan: ClassPlan, tau: float, group: Group) -> tuple[Classes, np.ndarray]:
+    """V = data / (weight + 1/(T tau2)) for every class, from all H tallies together and from each alone (H, K, B, B, B).
 
-    def solved(k: int) -> Solved:
-        sums = tally.sums[k]
-        power = reference_power(torch.from_numpy(model.maps[k]), plan.search.padding, sums.shells)
-        reconstruct.complete(sums, operators(plan.search.symmetry))
-        empty = tally.direction[k].sum() <= 0
-        volume = torch.zeros(model.maps[k].shape) if empty else reconstruct.solve(sums, tau * torch.from_numpy(power))
-        return _with_spectra(volume, tau * power, sums)
+    A class without particles becomes zero. The sums of the first tally become those of all.
+    """
 
-    return _with_maps(model, group.divide(len(tally.sums), solved))
+    def solved(k: int) -> tuple[Solved, list[Tensor]]:
+        sums = [tally.sums[k] for tally in tallies]
+        tau2 = tau * reference_power(torch.from_numpy(model.maps[k]), plan.search.padding, sums[0].shells)
+        parts = []
+        for tally, one in zip(tallies, sums):
+            reconstruct.complete(one, operators(plan.search.symmetry))
+            empty = tally.direction[k].sum() <= 0
+            parts.append(torch.zeros(model.maps[k].shape) if empty else reconstruct.solve(one, torch.from_numpy(tau2)))
+        for other in sums[1:]:
+            reconstruct.add(sums[0], other)
+        empty = sum(tally.direction[k].sum() for tally in tallies) <= 0
+        whole = parts[0] if empty or len(sums) == 1 else reconstruct.solve(sums[0], torch.from_numpy(tau2))
+        return _with_spectra(whole, tau2, sums[0]), parts
+
+    found = group.divide(len(tallies[0].sums), solved)
+    parts = torch.stack([torch.stack(one) for _, one in found], dim=1).numpy()
+    return _with_maps(model, [one for one, _ in found]), parts
 
 
 def _with_spectra(volume: Tensor, tau2: np.ndarray, sums: Sums) -> Solved:

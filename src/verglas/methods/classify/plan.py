@@ -42,7 +42,8 @@ class ClassPlan:
     `search`: symmetry, mask, sampling, corrections and seed, as for a refinement. psi_step (rad) > 0: 2D classes, with this fine
     in-plane step. limit (Å) > 0: nothing finer is used in the search. sigma (rad) > 0: local searches.
     `auto_sampling`: the grid gets finer, to LAST_ORDER, when the accuracy asks for it. `centre`: 2D averages are kept in the middle.
-    `non_negative`: no negative density.
+    `non_negative`: no negative density. `align`: poses are sought; otherwise (in 2D) they stay, and only classes are.
+    `cross`: once classes have formed, a particle is compared with maps to which it did not contribute, see `crossed`.
     """
 
     classes: int
@@ -56,6 +57,8 @@ class ClassPlan:
     centre: bool = True
     auto_sampling: bool = False
     non_negative: bool = False
+    cross: bool = False
+    align: bool = True
 
     @property
     def flat(self) -> bool:

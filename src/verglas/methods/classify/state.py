@@ -42,6 +42,14 @@ class Momentum:
 
 
 @dataclass(frozen=True)
+class Sides:
+    """Two random halves of the particles and the references of each: side (N,) 0 or 1, maps (2, K, B, B, B), the other half's for each."""
+
+    side: np.ndarray
+    maps: np.ndarray
+
+
+@dataclass(frozen=True)
 class Progress:
     """Changes since the iteration before: angles (rad), offsets (Å), fraction of the particles that switched class; what was used.
 
@@ -73,6 +81,7 @@ class ClassState:
     resolution_shell: int
     without_gain: int = 0
     momentum: Momentum | None = None
+    sides: Sides | None = None
     progress: Progress = Progress()
     finished: bool = False
 

@@ -13,7 +13,7 @@ from verglas.methods.fixedposes.bootstrap import bootstrap
 from verglas.methods.fixedposes.expect import Rule, Tally, expect
 from verglas.methods.fixedposes.images import Images
 from verglas.methods.fixedposes.maximise import Solved, noise_spectra, particle_scales, solve_class
-from verglas.methods.fixedposes.measure import Numbers, numbers
+from verglas.methods.fixedposes.measure import Numbers, numbers, pose_accuracy
 from verglas.methods.fixedposes.model import Model
 from verglas.methods.fixedposes.plan import Plan
 from verglas.methods.fixedposes.start import Masks, batches
@@ -38,12 +38,13 @@ class State:
 @dataclass(frozen=True)
 class Step:
     """A full iteration: `halves` (K, 2, m, m, m) are undamped differences of the half sets, gain (N,) the log-likelihood over that of the
-    consensus."""
+    consensus; accuracy (K, 2) the expected errors of angles (rad) and offsets (Å)."""
 
     state: State
     numbers: Numbers
     halves: np.ndarray
     gain: np.ndarray
+    accuracy: np.ndarray
     converged: bool
 
 
@@ -175,4 +176,6 @@ def step(task: Task, model: Model, before: State | None) -> Step:
     settled = before is not None and found.switches < stop.switches and (stop.density is None or quiet >= QUIET)
     settled = images.share.group.tell(settled)
     iteration = 1 if before is None else before.iteration + 1
-    return Step(State(iteration, new, tally.posterior, done.fsc_difference, done.fsc_map, quiet), found, done.halves, tally.gain, settled)
+    errors = pose_accuracy(images, new, tally.posterior, plan.padding, task.generator)
+    after = State(iteration, new, tally.posterior, done.fsc_difference, done.fsc_map, quiet)
+    return Step(after, found, done.halves, tally.gain, errors, settled)

@@ -7,7 +7,12 @@ import torch
 
 from verglas.core.filters import apply_shells
 from verglas.core.fsc import fsc
+from verglas.core.projection import prepare_reference
+from verglas.methods.fixedposes.images import Images
 from verglas.methods.fixedposes.maximise import smooth
+from verglas.methods.fixedposes.model import Model
+from verglas.methods.refine import accuracy
+from verglas.methods.refine.images import contrast
 
 LEAST = 0.05
 """An FSC below this is taken as none."""
@@ -67,6 +72,24 @@ def density_change(old: np.ndarray, new: np.ndarray, consensus: np.ndarray, size
         return float("nan")
     each = np.sqrt(((new - old) ** 2).mean((1, 2, 3), dtype=np.float64))
     return float((sizes * each).sum() / max(float(np.sqrt((consensus.astype(np.float64) ** 2).mean())), 1e-30))
+
+
+def pose_accuracy(images: Images, model: Model, posterior: np.ndarray, padding: float, generator: torch.Generator) -> np.ndarray:
+    """(K, 2) expected errors of angle (rad) and offset (Å) by what was compared, from some particles of every class; inf without any."""
+    out, best, shells = np.full((model.classes, 2), np.inf), posterior.argmax(1), images.grid.shells
+    particles = images.particles
+    for k, volume in enumerate(model.maps):
+        rows = np.flatnonzero(best == k)[: accuracy.PARTICLES]
+        if len(rows) == 0:
+            continue
+        g = int(particles.optics_index[rows[0]])
+        rows, geo = rows[particles.optics_index[rows] == g], images.geometry[g]
+        c = contrast(geo, particles.take(rows), np.ones(len(particles.group_names)), images.options)
+        power = (c * torch.from_numpy(model.scale[rows]).float()[:, None]).square_() / torch.from_numpy(model.sigma2[g]).float()[geo.band.shell]
+        power[:, geo.band.shell < images.grid.first] = 0
+        reference = prepare_reference(torch.from_numpy(volume), padding, shells)
+        out[k] = accuracy.expected_errors(reference, torch.from_numpy(particles.poses.angles[rows]), power, geo, generator)
+    return out
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ class Batch:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def take(self, low: int, high: int) -> "Batch":
-        return Batch(**{name: column[low:high] for name, column in vars(self).items()})
+    def take(self, images: np.ndarray) -> "Batch":
+        return self if len(images) == len(self) else Batch(**{name: column[images] for name, column in vars(self).items()})
 
 
 def make_batch(

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,7 +25,7 @@ from verglas.methods.refine.search import LOOKS, SMALL, Candidates, Gaussian, Gr
 from verglas.methods.refine.source import Source
 from verglas.methods.refine.state import Alignment, Model, Sampling
 from verglas.methods.refine.tally import Tally
-from verglas.runtime.blocks import most, split
+from verglas.runtime.blocks import halving, most, split
 from verglas.runtime.stopwatch import Stopwatch
 
 
@@ -102,20 +104,23 @@ def make_grids(setting: Setting, geo: Geometry) -> Grids:
     coarse = perturb_offsets(points, s.perturbation, s.offset_step)
     fine = perturb_offsets(offset_children(points, s.offset_step).reshape(-1, 2), s.perturbation, s.offset_step)
     band = geo.band
-    h, fine_h = (phases(t / geo.pixel, band.k[:, 0], band.k[:, 1], band.box) for t in (coarse, fine))
+    h, fine_h = (phases(t.to(band.k.device) / geo.pixel, band.k[:, 0], band.k[:, 1], band.box) for t in (coarse, fine))
     size = converge.coarse_size(setting.grid.step, setting.plan.diameter, setting.extent, 2 * setting.shells)
     pixels = band.upto(size // 2)
     looks = (*(band.upto(int(f * (size // 2))) for f in LOOKS), pixels) if pixels > SMALL else (pixels,)
     return Grids(setting.grid, s.perturbation, coarse, fine, h, fine_h, looks)
 
 
-def make_references(setting: Setting, belief: Belief) -> tuple[Reference, ...]:
+def make_references(setting: Setting, belief: Belief, device: str = "cpu") -> tuple[Reference, ...]:
     """Padded transforms of all classes to the band of this iteration."""
-    return tuple(projection.prepare_reference(torch.from_numpy(m), setting.plan.padding, setting.shells) for m in belief.maps)
+    return tuple(projection.prepare_reference(torch.from_numpy(m).to(device), setting.plan.padding, setting.shells) for m in belief.maps)
 
 
 def group_search(setting: Setting, geo: Geometry, references: tuple[Reference, ...], belief: Belief, g: int, bfloat: bool) -> GroupSearch:
-    """Grids, shared slices of a global search, and log priors (uniform over directions when the grid is new)."""
+    """Grids, shared slices of a global search, and log priors (uniform over directions when the grid is new).
+
+    `geo` and the references are on one device, where phases and slices are made.
+    """
     grids = make_grids(setting, geo)
     n = grids.grid.direction_count
     prior = belief.prior if belief.prior.shape[1] == n else np.repeat(belief.prior.sum(1, keepdims=True) / n, n, axis=1)
@@ -124,52 +129,80 @@ def group_search(setting: Setting, geo: Geometry, references: tuple[Reference, .
     return GroupSearch(geo, grids, references, slices, log_prior, belief.sigma2[g])
 
 
+class Looked(NamedTuple):
+    """A block after the coarse pass, and its unweighted images if they are compared by correlation."""
+
+    batch: Batch
+    survivors: Survivors
+    unscaled: tuple[Tensor, Tensor] | None
+
+
 def expect(belief: Belief, task: Task, source: Source, setting: Setting, watch: Stopwatch) -> tuple[Tally, Alignment]:
     """This process's particles of the task: the tally of their sums and the new poses (other rows unchanged)."""
     mine, plan, flat = source.share.of(task.rows), setting.plan, len(belief.maps[0]) == 1
     with watch("project"):
-        references = make_references(setting, belief) if len(mine) else ()
-    sums = tuple(reconstruct.empty_sums(setting.box, plan.padding, setting.shells, flat=flat) for _ in belief.maps)
+        references = make_references(setting, belief, source.device) if len(mine) else ()
+    sums = tuple(reconstruct.empty_sums(setting.box, plan.padding, setting.shells, source.device, flat) for _ in belief.maps)
     result = tally.empty_tally(sums, source.particles, setting.grid.direction_count)
     new = Alignment(**{k: v.copy() for k, v in vars(task.alignment).items()})
+
+    def look(g: int, search: GroupSearch, block: np.ndarray, low: int, high: int) -> Looked:
+        some, geo = block[low:high], search.geo
+        shift = whole_pixels(search_centres(task, setting, some), geo.pixel)
+        spectra = source.spectra[g].get(some, shift, watch, len(geo.band))
+        norm = belief.average_norm / task.alignment.norm[some]
+        with watch("prepare"):
+            batch = make_batch(some, spectra, source.particles, geo, norm, (belief.sigma2[g], belief.scale), plan.ctf)
+        return Looked(batch, *coarse_pass(batch, belief, task, setting, search, source.budget.work, watch))
+
     for g, group in enumerate(source.particles.optics):
         rows = mine[source.particles.optics_index[mine] == g]
         if len(rows) == 0:
             continue
-        geo = geometry(group, setting.box, setting.pixel, setting.shells)
+        geo = geometry(group, setting.box, setting.pixel, setting.shells).to(source.device)
         with watch("project"):
             search = group_search(setting, geo, references, belief, g, source.budget.bfloat)
         for block in split(rows, most(source.budget.work / 2, 44 * len(geo.band))):
-            shift = whole_pixels(search_centres(task, setting, block), geo.pixel)
-            spectra = source.spectra[g].get(block, shift, watch, len(geo.band))
-            norm = belief.average_norm / task.alignment.norm[block]
-            with watch("prepare"):
-                batch = make_batch(block, spectra, source.particles, geo, norm, (belief.sigma2[g], belief.scale), plan.ctf)
-            survivors, unscaled = coarse_pass(batch, belief, task, setting, search, source.budget.work, watch)
-            turns = setting.grid.turns
-            limit = most(source.budget.work / 2, 8 * turns * MOVES)
-            if setting.sampling.sigma > 0:  # images share few orientations: as many as have their slices in memory at once
-                limit = min(limit, most(source.budget.work / 2, 20 * len(geo.band) * turns))
-            for low, high in _by_size(survivors, limit):
-                part, few = batch.take(low, high), hypotheses.take(survivors, low, high)
-                pair = None if unscaled is None else (unscaled[0][low:high], unscaled[1][low:high])
-                found = _fine(part, few, search, setting, source.budget.work, result.sums, pair, watch)
-                with watch("tally"):
-                    ll = tally.add(
-                        result, part, found, source.particles, (belief.sigma2[g], belief.scale, belief.ssnr), (geo.band, source.spectra[g].full.band)
-                    )
-                _remember(new, part.rows, found, few, ll)
-                source.progress(len(part))
+            for batch, survivors, unscaled in halving(0, len(block), partial(look, g, search, block)):
+                for images, finer in _portions(survivors.count, setting, len(references), source.budget.work / 2, len(geo.band)):
+                    part, few = batch.take(images), hypotheses.take(survivors, images)
+                    pair = None if unscaled is None else (unscaled[0][images], unscaled[1][images])
+                    found = _fine(part, few, search, setting, source.budget.work, Giving(result.sums, setting.gradient), pair, finer, watch)
+                    with watch("tally"):
+                        model, bands = (belief.sigma2[g], belief.scale, belief.ssnr), (geo.band, source.spectra[g].full.band)
+                        ll = tally.add(result, part, found, source.particles, model, bands)
+                    _remember(new, part.rows, found, few, ll)
+                    source.progress(len(part))
+    result.sums = tuple(s.to("cpu") for s in result.sums)
     return result, new
 
 
-def _by_size(survivors: Survivors, limit: int) -> Iterator[tuple[int, int]]:
-    """Ranges of images with at most `limit` survivors together (or one image)."""
-    total, low = np.cumsum(survivors.count), 0
+SPREAD = 3
+"""Steps of the coarse grid in each dimension: a posterior as wide as this needs no finer grid (its Riemann sum errs by some 1 %)."""
+
+
+def _portions(count: np.ndarray, setting: Setting, classes: int, memory: float, pixels: int) -> Iterator[tuple[np.ndarray, bool]]:
+    """Parts of a block's images by what they need in the fine pass: finer hypotheses or, in a global search, only the coarse ones that survived.
+
+    count (N,) of survivors; the hypotheses of a part (or of one image) fit into `memory` bytes.
+    """
+    sampling, turns = setting.sampling, setting.grid.turns
+    dimensions = 5 if isinstance(setting.grid, Grid) else 3
+    wide = (count > classes * SPREAD**dimensions) & (sampling.sigma == 0)
+    yield from ((part, False) for part in _by_size(count, np.flatnonzero(wide), most(memory, 8)))
+    limit = most(memory, 8 * turns * MOVES)
+    if sampling.sigma > 0:  # images share few orientations: as many as have their slices in memory at once
+        limit = min(limit, most(memory, 20 * pixels * turns))
+    yield from ((part, True) for part in _by_size(count, np.flatnonzero(~wide), limit))
+
+
+def _by_size(count: np.ndarray, images: np.ndarray, limit: int) -> Iterator[np.ndarray]:
+    """Consecutive parts of `images` with at most `limit` survivors together (or one image)."""
+    total, low = np.cumsum(count[images]), 0
     while low < len(total):
         before = total[low - 1] if low else 0
         high = max(int(np.searchsorted(total, before + limit, side="right")), low + 1)
-        yield low, high
+        yield images[low:high]
         low = high
 
 
@@ -209,18 +242,19 @@ def coarse_pass(
         if search.slices is None:
             return _near(batch, task, search, shift_prior, setting, work), None
         unscaled = None if isinstance(setting.rule, Gaussian) else unweighted(batch, search.sigma2, search.geo.band.shell)
-        return _everywhere(batch, search, shift_prior, setting.rule, work, unscaled), unscaled
+        return _everywhere(batch, search, shift_prior.to(batch.b.device), setting.rule, work, unscaled), unscaled
 
 
 def _fine(
-    batch: Batch, survivors: Survivors, search: GroupSearch, setting: Setting, work: int, sums: tuple[reconstruct.Sums, ...],
-    unscaled: tuple[Tensor, Tensor] | None, watch: Stopwatch,
+    batch: Batch, survivors: Survivors, search: GroupSearch, setting: Setting, work: int, giving: Giving, unscaled: tuple[Tensor, Tensor] | None,
+    finer: bool, watch: Stopwatch,
 ) -> Found:
     """The fine pass of images whose survivors fit into memory."""
     with watch("fine"):
-        limit = most(work / 2, 20 * len(search.geo.band) * setting.grid.turns)
-        chunks = Chunks(search.references, search.geo.band, search.grids, np.unique(survivors.rotation), limit, mean=search.slices is None)
-        return fine_pass(batch, survivors, chunks, Giving(sums, setting.gradient), setting.rule, unscaled, watch)
+        limit = most(work / 2, 20 * len(search.geo.band) * (setting.grid.turns if finer else 1))
+        numbers = np.unique(survivors.rotation)
+        chunks = Chunks(search.references, search.geo.band, search.grids, numbers, limit, mean=search.slices is None, finer=finer)
+        return fine_pass(batch, survivors, chunks, giving, setting.rule, unscaled, watch)
 
 
 def _everywhere(
@@ -232,9 +266,10 @@ def _everywhere(
     each = 4 if shared.first is None else shared.first.itemsize
     per_image = len(search.grids.phases) * (each * len(shared.whole) + 16 * search.grids.looks[-1])
     parts = []
-    for n in split(np.arange(len(batch)), most(min(work / 4, HOT), per_image)):
+    log_prior = search.log_prior.view(-1).to(b.device)
+    for n in split(np.arange(len(batch)), most(work / 4 if b.is_cuda else min(work / 4, HOT), per_image)):
         low, high = int(n[0]), int(n[-1]) + 1
-        priors = (search.log_prior.view(-1), shift_prior[low:high])
+        priors = (log_prior, shift_prior[low:high])
         parts.append(search_everywhere(a[low:high], b[low:high], shared, search.grids, priors, rule))
     return join(parts)
 
@@ -243,7 +278,7 @@ def _near(batch: Batch, task: Task, search: GroupSearch, shift_prior: Tensor, se
     assert isinstance(setting.rule, Gaussian) and isinstance(setting.grid, Grid)
     grids, sigma, count = search.grids, setting.sampling.sigma, setting.grid.rotation_count
     centres = euler_to_matrix(torch.from_numpy(task.alignment.angles[batch.rows]))
-    local = local_candidates(setting.grid, centres, sigma, sigma, grids.perturbation, operators(setting.plan.symmetry))
+    local = local_candidates(setting.grid, centres, sigma, sigma, grids.perturbation, operators(setting.plan.relaxed or setting.plan.symmetry))
     candidates = Candidates(np.asarray(local.offsets), np.asarray(local.rotation), np.asarray(local.log_prior))
     candidates = candidates.in_classes(search.log_prior.logsumexp(1).numpy(), count)
     per_image = len(candidates.rotation) / len(batch) * (8 * grids.looks[0] + 60 * len(grids.phases)) + 16 * grids.looks[-1]

@@ -45,15 +45,15 @@ def explain(state: State, row: int, source: Source, plan: Plan) -> Explanation:
     shells = state.schedule.current_size // 2
     setting = expect.Setting(plan, state.sampling, grid, shells, state.box, state.pixel_size, Gaussian(plan.adaptive_fraction))
     belief, task = expect.belief_of(model), expect.Task(rows, state.alignment)
-    references = expect.make_references(setting, belief)
-    geo = geometry(group, state.box, state.pixel_size, shells)
+    references = expect.make_references(setting, belief, source.device)
+    geo = geometry(group, state.box, state.pixel_size, shells).to(source.device)
     search = expect.group_search(setting, geo, references, belief, g, source.budget.bfloat)
     spectra = source.spectra[g].get(rows, whole_pixels(state.alignment.origin[rows], geo.pixel), watch, len(geo.band))
     norm = model.average_norm / state.alignment.norm[rows]
     batch = make_batch(rows, spectra, source.particles, geo, norm, (model.sigma2[g], model.scale), plan.ctf)
     survivors, _ = expect.coarse_pass(batch, belief, task, setting, search, source.budget.work, watch)
     chunks = Chunks(references, geo.band, search.grids, np.unique(survivors.rotation), grid.rotation_count)
-    sums = reconstruct.empty_sums(state.box, plan.padding, shells)
+    sums = reconstruct.empty_sums(state.box, plan.padding, shells, source.device)
     found = fine_pass(batch, survivors, chunks, Giving((sums,)), setting.rule, None, watch)
     return Explanation(batch, search, survivors, found, _predict(batch, search, found))
 
@@ -63,5 +63,5 @@ def _predict(batch: Batch, search: expect.GroupSearch, found: Found) -> Tensor:
     band, sigma2 = search.geo.band, torch.from_numpy(search.sigma2).to(batch.b)[search.geo.band.shell]
     cut = projection.project(search.references[0], euler_to_matrix(torch.from_numpy(found.angles)), band)[0]
     shift = torch.from_numpy(found.origin) - batch.centre.double()
-    move = phases(-shift / search.geo.pixel, band.k[:, 0], band.k[:, 1], band.box)[0]
+    move = phases(-shift.to(cut.device) / search.geo.pixel, band.k[:, 0], band.k[:, 1], band.box)[0]
     return cut * move * (batch.b[0] * sigma2).sqrt()

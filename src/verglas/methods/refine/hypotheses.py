@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from verglas.methods.refine.ragged import starts
+from verglas.methods.refine.ragged import owner, positions, starts
 
 MOVES = 4
 """Fine shifts of one coarse shift."""
@@ -24,11 +24,12 @@ class Survivors:
     count: np.ndarray
 
 
-def take(survivors: Survivors, low: int, high: int) -> Survivors:
-    """Those of images low .. high-1, which become 0 .."""
-    first, end = np.searchsorted(survivors.image, (low, high))
-    s = survivors
-    return Survivors(s.image[first:end] - low, s.rotation[first:end], s.shift[first:end], s.log_prior[first:end], s.count[low:high])
+def take(survivors: Survivors, images: np.ndarray) -> Survivors:
+    """Those of `images` (rising), which become 0 .."""
+    if len(images) == len(survivors.count):
+        return survivors
+    s, (at, start) = survivors, positions(starts(survivors.count), images)
+    return Survivors(owner(start), s.rotation[at], s.shift[at], s.log_prior[at], s.count[images])
 
 
 def join(parts: list[Survivors]) -> Survivors:
@@ -43,12 +44,11 @@ def join(parts: list[Survivors]) -> Survivors:
 class Pairs:
     """Survivors grouped by image and rotation: pair i is (image[i], rotations[number[i]]) with shift[start[i]:start[i+1]] (K+1).
 
-    Its children are ordered fine rotation, coarse shift, fine shift (see `kernels.reference.score`), turns x 4 for each shift listed,
-    `turns` fine rotations of one coarse one. `samples` (N+1,) says where each image's children begin, `rows` (N+1,) where its pairs do.
+    Its children are ordered fine rotation, coarse shift, fine shift (see `kernels.reference.score`); `fan` = fine rotations of one coarse
+    one, fine shifts of one coarse one. `samples` (N+1,) says where each image's children begin, `rows` (N+1,) where its pairs do.
     """
 
-    turns: int
-
+    fan: tuple[int, int]
     image: np.ndarray
     number: np.ndarray
     start: np.ndarray
@@ -59,7 +59,7 @@ class Pairs:
     rotations: np.ndarray
 
 
-def group(survivors: Survivors, turns: int) -> Pairs:
+def group(survivors: Survivors, fan: tuple[int, int]) -> Pairs:
     """Survivors -> Pairs."""
     s = survivors
     new = np.ones(len(s.image), bool)
@@ -69,13 +69,13 @@ def group(survivors: Survivors, turns: int) -> Pairs:
     start = np.append(first, len(s.image)).astype(np.int64)
     image = s.image[first].astype(np.int32)
     rows = np.searchsorted(image, np.arange(len(s.count) + 1)).astype(np.int64)
-    samples = starts(s.count) * (turns * MOVES)
-    return Pairs(turns, image, number.astype(np.int32), start, s.shift.astype(np.int32), s.log_prior, samples, rows, rotations)
+    samples = starts(s.count) * (fan[0] * fan[1])
+    return Pairs(fan, image, number.astype(np.int32), start, s.shift.astype(np.int32), s.log_prior, samples, rows, rotations)
 
 
 @dataclass(frozen=True)
 class Children:
-    """Fine hypotheses by columns (M,): image, slice (= number of the coarse rotation x turns + child), fine shift."""
+    """Fine hypotheses by columns (M,): image, slice (= number of the coarse rotation x fan[0] + child), fine shift."""
 
     image: np.ndarray
     slice: np.ndarray
@@ -84,11 +84,12 @@ class Children:
 
 def children(pairs: Pairs, index: np.ndarray) -> Children:
     """The fine hypotheses at positions `index` (M,) of the order described in `Pairs`."""
-    each = pairs.turns * MOVES
+    turns, moves = pairs.fan
+    each = turns * moves
     pair = np.searchsorted(pairs.start * each, index, side="right") - 1
     begin = pairs.start[pair]
-    listed = (pairs.start[pair + 1] - begin) * MOVES
+    listed = (pairs.start[pair + 1] - begin) * moves
     turn, rest = np.divmod(index - begin * each, listed)
-    place, move = np.divmod(rest, MOVES)
-    shift = pairs.shift[begin + place] * MOVES + move
-    return Children(pairs.image[pair], pairs.number[pair] * pairs.turns + turn, shift)
+    place, move = np.divmod(rest, moves)
+    shift = pairs.shift[begin + place] * moves + move
+    return Children(pairs.image[pair], pairs.number[pair] * turns + turn, shift)

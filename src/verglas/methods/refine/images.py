@@ -1,6 +1,6 @@
 """From pixels to the quantities of the likelihood: shift, mask, transform, correct, gather (Scheres 2012; RELION's order of steps)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -37,6 +37,9 @@ class Geometry:
         s = self.band.k.double() / (self.group.box * self.group.pixel_size)
         return s[:, 0], s[:, 1]
 
+    def to(self, device: str) -> "Geometry":
+        return replace(self, band=self.band.to(device))
+
 
 def geometry(group: OpticsGroup, box: int, pixel: float, shells: int) -> Geometry:
     """For a model of `box` voxels of `pixel` Å and model shells 0 .. `shells`."""
@@ -65,6 +68,9 @@ class Corrections:
     """What is done to the images of an optics group after the transform: `demodulate` (P,) complex, from odd aberrations and the MTF."""
 
     demodulate: Tensor | None
+
+    def to(self, device: str) -> "Corrections":
+        return Corrections(None if self.demodulate is None else self.demodulate.to(device))
 
 
 Mtf = tuple[np.ndarray, np.ndarray]

@@ -15,6 +15,7 @@ class Plan:
     `absolute_greyscale`: the starting map has the scale of the images, so the first iteration need not use correlations.
     `offset_range`, `offset_step`: half-width and fine spacing of the first translational search.
     `join`: half maps share what lies below this resolution. `max_iterations` 0: until converged.
+    `relaxed`: a point group whose mates of the last orientation are also searched around, in local searches of a C1 map; "": none.
     """
 
     symmetry: str = "C1"
@@ -33,8 +34,10 @@ class Plan:
     correct_norm: bool = True
     correct_scale: bool = True
     intact_first_peak: bool = False
+    ignore_ctf: bool = False
+    relaxed: str = ""
     seed: int = 1
 
     @property
     def ctf(self) -> CtfOptions:
-        return CtfOptions(intact_first_peak=self.intact_first_peak)
+        return CtfOptions(self.ignore_ctf, self.intact_first_peak)

@@ -15,6 +15,7 @@ from verglas.core.sampling import AnyGrid, rotations
 from verglas.methods.refine import hypotheses
 from verglas.methods.refine.hypotheses import Pairs, Survivors
 from verglas.methods.refine.ragged import owner, positions, starts
+from verglas.runtime.products import tf32
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def survivors_of(rule: Rule | Near, logp: Tensor, start: Tensor) -> tuple[Tensor
         case Near(margin):
             return kernels.compact(logp, start, kernels.highest(logp, start)[0].double() - margin)
         case Correlation():
-            return torch.arange(len(start)), kernels.highest(logp, start)[1]
+            return torch.arange(len(start), device=start.device), kernels.highest(logp, start)[1]
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def search_everywhere(a: Tensor, b: Tensor, shared: Shared, grids: Grids, priors
 def narrow(few: Survivors, a: Tensor, b: Tensor, cut: Cutter, grids: Grids, rule: Rule, looks: list[int]) -> Survivors:
     """A short list scored on more and more pixels; those near the best stay, at the last look those that the rule keeps."""
     for pixels in looks:
-        pairs = hypotheses.group(few, grids.grid.turns)
+        pairs = hypotheses.group(few, (1, 1))
         few = rescore(few, pairs, (a, b), cut(pairs, pixels), pixels, grids, rule if pixels == looks[-1] else Near(MARGIN))
     return few
 
@@ -138,13 +139,12 @@ def _moved(a: Tensor, grids: Grids, pixels: int) -> Tensor:
 def _first(a: Tensor, b: Tensor, shared: Shared, grids: Grids, priors: tuple[Tensor, Tensor]) -> Survivors | None:
     """What comes within MARGIN of the best at the first look; None if that is too much for lists."""
     assert shared.first is not None and shared.power is not None
-    direction_prior, shift_prior = priors
-    bias = direction_prior.repeat_interleave(grids.grid.psi_count) - b[:, 1 : shared.look] @ shared.power.T / 2
-    cross = _moved(a, grids, shared.look).to(shared.first.dtype) @ shared.first.T
-    kept, index = kernels.near(cross, bias, shift_prior, MARGIN)
-    if len(index) > DENSE * cross.numel():
-        return None
-    return _listed(kept, index, len(shared.first), grids, priors)
+    by_rotation, images = priors[0].repeat_interleave(grids.grid.psi_count), len(a)
+    with tf32():
+        power = b[:, 1 : shared.look] @ shared.power.T
+    moved, capacity = _moved(a, grids, shared.look).to(shared.first.dtype), int(DENSE * images * len(grids.phases) * len(shared.first))
+    found = kernels.prune(moved, shared.first, power, (by_rotation, priors[1]), MARGIN, max(capacity, images))
+    return None if found is None else _listed(*found, len(shared.first), grids, priors)
 
 
 def _all(a: Tensor, b: Tensor, slices: Tensor, grids: Grids, priors: tuple[Tensor, Tensor], rule: Rule) -> Survivors:
@@ -158,22 +158,19 @@ def _all(a: Tensor, b: Tensor, slices: Tensor, grids: Grids, priors: tuple[Tenso
         logp *= power.clamp(min=1e-30).rsqrt()[:, None]
     else:
         logp += (direction_prior.repeat_interleave(grids.grid.psi_count) - power / 2)[:, None] + shift_prior[:, :, None]
-    kept, index = survivors_of(rule, logp.view(-1), torch.arange(images + 1) * (shifts * turns))
+    kept, index = survivors_of(rule, logp.view(-1), torch.arange(images + 1, device=a.device) * (shifts * turns))
     return _listed(kept, index, turns, grids, priors)
 
 
-def _listed(kept: Tensor, index: Tensor, turns: int, grids: Grids, priors: tuple[Tensor, Tensor]) -> Survivors:
+def _listed(start: Tensor, index: Tensor, turns: int, grids: Grids, priors: tuple[Tensor, Tensor]) -> Survivors:
     """Positions in (N, T, turns) as columns, sorted by image, then rotation, then shift."""
-    direction_prior, shift_prior = priors
-    shifts = len(grids.phases)
-    n = owner(kept.numpy())
-    shift, rotation = np.divmod(index.numpy() - n * (shifts * turns), turns)
-    key = (n * turns + rotation) * shifts + shift
-    key.sort()
-    pair, shift = np.divmod(key, shifts)
-    n, rotation = np.divmod(pair, turns)
-    prior = direction_prior.numpy()[rotation // grids.grid.psi_count] + shift_prior.numpy()[n, shift]
-    return Survivors(n, rotation, shift, prior, np.diff(kept.numpy()))
+    shifts, count = len(grids.phases), start.diff()
+    image = torch.repeat_interleave(torch.arange(len(count), device=index.device), count, output_size=len(index))
+    rotation, shift = index % turns, index // turns % shifts
+    key = ((image * turns + rotation) * shifts + shift).sort().values
+    rotation, shift = key // shifts % turns, key % shifts
+    prior = priors[0][rotation // grids.grid.psi_count] + priors[1][image, shift]
+    return Survivors(*(np.asarray(column.numpy(force=True)) for column in (image, rotation, shift, prior, count)))
 
 
 def rescore(
@@ -181,10 +178,10 @@ def rescore(
 ) -> Survivors:
     """What the rule keeps of a short list once it is scored on `pixels`; slices = (U, >= pixels) and which of them each pair has."""
     a, b, h = (x[:, :pixels].contiguous() for x in (*images, grids.phases))
-    image, number, start, shift = (torch.from_numpy(x) for x in (pairs.image, slices[1], pairs.start, pairs.shift))
-    logp = kernels.score(slices[0], a, b, h, torch.from_numpy(pairs.log_prior), image, number, start, shift)
-    _, index = survivors_of(rule, logp, torch.from_numpy(starts(few.count)))
-    at = index.numpy()
+    image, number, start, shift = (torch.from_numpy(x).to(a.device) for x in (pairs.image, slices[1], pairs.start, pairs.shift))
+    logp = kernels.score(slices[0], a, b, h, torch.from_numpy(pairs.log_prior).to(a.device), image, number, start, shift)
+    _, index = survivors_of(rule, logp, torch.from_numpy(starts(few.count)).to(a.device))
+    at = index.numpy(force=True)
     count = np.bincount(few.image[at], minlength=len(few.count))
     return Survivors(few.image[at], few.rotation[at], few.shift[at], few.log_prior[at], count)
 

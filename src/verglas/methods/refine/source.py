@@ -21,7 +21,7 @@ NOISE_PARTICLES = 1000
 class Source:
     """`spectra` has one entry per optics group; `mask` (B, B, B) or None; `share`: the particles of this process.
 
-    `progress(n)` is told of n particles done.
+    `progress(n)` is told of n particles done. `device`: where the E-step computes; everything outside of it is numpy or on the CPU.
     """
 
     particles: Particles
@@ -30,11 +30,12 @@ class Source:
     budget: Budget
     share: Share
     progress: Callable[[int], None] = lambda n: None
+    device: str = "cpu"
 
 
 def make_source(
     particles: Particles, reader: Reader, model: tuple[int, float], diameter: float, budget: Budget,
-    mtf: tuple[Mtf | None, ...] = (), mask: np.ndarray | None = None, share: Share | None = None,
+    mtf: tuple[Mtf | None, ...] = (), mask: np.ndarray | None = None, share: Share | None = None, device: str = "cpu",
 ) -> Source:
     """`model` = (box, pixel size in Å) of the reference; `mtf`: detector curve of each optics group, by which its images are divided.
 
@@ -46,8 +47,8 @@ def make_source(
         rows = np.flatnonzero((particles.optics_index == g) & share.mine)
         full = geometry(group, model[0], model[1], model[0] // 2)
         cache = int(budget.cache * len(rows) / max(count, 1))
-        sources.append(SpectraSource(reader, rows, full, diameter, cache, mtf[g] if mtf else None))
-    return Source(particles, tuple(sources), mask, budget, share)
+        sources.append(SpectraSource(reader, rows, full, diameter, cache, mtf[g] if mtf else None, device))
+    return Source(particles, tuple(sources), mask, budget, share, device=device)
 
 
 def initial_noise(source: Source, box: int, generator: torch.Generator) -> np.ndarray:
@@ -63,8 +64,8 @@ def initial_noise(source: Source, box: int, generator: torch.Generator) -> np.nd
         total, power, watch = torch.zeros(len(band), dtype=torch.complex64), torch.zeros(shells, dtype=torch.float64), Stopwatch()
         for block in split(source.share.of(rows), 256):
             s = spectra.get(block, np.zeros((len(block), 2), np.int64), watch)
-            total += s.masked.sum(0)
-            power += s.power.sum(0).double()
+            total += s.masked.sum(0).cpu()
+            power += s.power.sum(0).double().cpu()
         source.share.group.sum_(total, power)
         count = band.shell_start.diff().double().clamp(min=1)
         mean_power = torch.zeros(shells, dtype=torch.float64).index_add_(0, band.shell, (total / len(rows)).abs().double() ** 2)

@@ -59,16 +59,16 @@ def add(
     sigma2, scale, ssnr = model
     band, full = bands
     inside = found.xa.shape[1]
-    xa = found.xa.numpy().astype(np.float64) * sigma2[:inside]
-    aa = found.aa.numpy().astype(np.float64) * sigma2[:inside]
-    power = batch.power.numpy().astype(np.float64)
+    xa = found.xa.numpy(force=True).astype(np.float64) * sigma2[:inside]
+    aa = found.aa.numpy(force=True).astype(np.float64) * sigma2[:inside]
+    power = batch.power.numpy(force=True).astype(np.float64)
     residual = power.copy()
     residual[:, :inside] += aa - 2 * xa
     residual = np.maximum(residual, 0)
     group = particles.optics_index[batch.rows[0]]
     tally.noise[group] += residual.sum(0)
     tally.images[group] += len(batch)
-    tally.pixels[group] = np.diff(full.shell_start.numpy())
+    tally.pixels[group] = np.diff(full.shell_start.numpy(force=True))
     tally.residual[batch.rows] = residual[:, 1:].sum(1)
     tally.classes[batch.rows] = found.classes
     strong = ssnr[found.classes, :inside] > SCALE_SSNR
@@ -80,7 +80,7 @@ def add(
     tally.offset2 += float((found.origin**2).sum())
     tally.pmax += float(found.pmax.sum())
     tally.particles += len(batch)
-    count = np.diff(band.shell_start.numpy())
+    count = np.diff(band.shell_start.numpy(force=True))
     fit = (power[:, 1:inside] / (2 * sigma2[1:inside])).sum(1) + (count[1:] * np.log(2 * np.pi * sigma2[1:inside])).sum()
     log_likelihood = found.evidence - fit
     tally.log_likelihood += float(log_likelihood.sum())
