@@ -68,6 +68,8 @@ def _random_averages(source: Source, box: int, plan: ClassPlan, shells: int, gen
             pixels = geo.band.upto(shells)
             psi = 2 * torch.pi * torch.rand(len(block), generator=generator, dtype=torch.float64)
             turns = (in_plane(psi) if plan.flat else random_rotations(len(block), generator))[torch.from_numpy(mine)]
+            if len(mine) == 0:
+                continue
             x = spectra.get(block[mine], np.zeros((len(mine), 2), np.int64), Stopwatch(), pixels).whole
             c = contrast(geo, particles.take(block[mine]), np.ones(len(particles.group_names)), plan.search.ctf)[:, :pixels]
             for one in range(plan.classes):

@@ -88,7 +88,7 @@ def pose_accuracy(images: Images, model: Model, posterior: np.ndarray, padding: 
         power = (c * torch.from_numpy(model.scale[rows]).float()[:, None]).square_() / torch.from_numpy(model.sigma2[g]).float()[geo.band.shell]
         power[:, geo.band.shell < images.grid.first] = 0
         reference = prepare_reference(torch.from_numpy(volume), padding, shells)
-        out[k] = accuracy.expected_errors(reference, torch.from_numpy(particles.poses.angles[rows]), power, geo, generator)
+        out[k] = accuracy.expected_errors(reference, torch.from_numpy(particles.poses.angles[rows]), power, geo, generator, group=images.share.group)
     return out
 
 

@@ -47,7 +47,8 @@ def expected_errors(
     turned[torch.arange(n), :, which] += ANGLES
     axis = torch.nn.functional.one_hot(torch.randint(0, 2, (n,), generator=generator), 2).double()
     angle, offset = torch.zeros(2, n, dtype=torch.float64)
-    for rows in torch.arange(group.rank, n, group.size).split(max(1, BLOCK // (len(ANGLES) * pixels))):
+    own = torch.arange(n)[group.rank :: group.size]
+    for rows in own.split(max(1, BLOCK // (len(ANGLES) * pixels))) if len(own) else ():
         base = projection.project(reference, euler_to_matrix(angles[rows]), geo.band)
         moved = projection.project(reference, euler_to_matrix(turned[rows].view(-1, 3)), geo.band).view(len(rows), -1, pixels)
         angle[rows] = _first(((moved - base[:, None]).abs().square_() * power[rows, None]).sum(-1) / 2, ANGLES)

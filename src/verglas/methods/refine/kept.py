@@ -24,7 +24,7 @@ from verglas.runtime.stopwatch import Stopwatch
 
 def expect_kept(belief: Belief, task: Task, source: Source, setting: Setting, watch: Stopwatch) -> tuple[Tally, Alignment]:
     """Like `expect.expect`, at psi and origins of `task.alignment`."""
-    plan = setting.plan
+    mine, plan = source.share.of(task.rows), setting.plan
     with watch("project"):
         references = make_references(setting, belief)
     sums = tuple(reconstruct.empty_sums(setting.box, plan.padding, setting.shells, flat=True) for _ in references)
@@ -34,7 +34,7 @@ def expect_kept(belief: Belief, task: Task, source: Source, setting: Setting, wa
     log_share = torch.from_numpy(np.log(np.maximum(belief.prior.sum(1), 1e-30)))
     for g, group in enumerate(source.particles.optics):
         geo = geometry(group, setting.box, setting.pixel, setting.shells)
-        rows = task.rows[source.particles.optics_index[task.rows] == g]
+        rows = mine[source.particles.optics_index[mine] == g]
         for block in split(rows, most(source.budget.work / 2, (60 + 16 * len(references)) * len(geo.band))):
             spectra = source.spectra[g].get(block, whole_pixels(old.origin[block], geo.pixel), watch, len(geo.band))
             model = (belief.sigma2[g], belief.scale)
