@@ -155,22 +155,27 @@ def test_no_slices_are_inserted_without_complaint() -> None:
     assert not weight.any()
 
 
-@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("turns", [1, 256, 700])
-def test_near(kind: torch.dtype, turns: int) -> None:
-    images, shifts = 4, 3
-    product = (100 * torch.randn(images * shifts, turns, generator=_generator())).to(kind)
-    bias, prior = torch.randn(images, turns, generator=_generator()), torch.randn(images, shifts, generator=_generator())
-    fast, slow = kernels.near(product, bias, prior, 60.0), reference.near(product, bias, prior, 60.0)
-    assert turns == 1 or images < len(fast[1]) < product.numel() / 2
-    for a, b in zip(fast, slow):
+def _dense(turns: int, kind: torch.dtype) -> tuple[torch.Tensor, ...]:
+    """moved, slices, power and both priors of 16 images and 3 shifts."""
+    g = _generator()
+    moved, slices = 5 * torch.randn(48, 120, generator=g), torch.randn(turns, 120, generator=g)
+    power, known, prior = (torch.rand(*shape, generator=g) for shape in ((16, turns), (turns,), (16, 3)))
+    return moved.to(kind), slices.to(kind), power, known, prior
+
+
+@pytest.mark.parametrize("turns", [1, 256, 4096, 9001])
+def test_prune(turns: int) -> None:
+    moved, slices, power, *priors = _dense(turns, torch.float32)
+    found, expected = (one.prune(moved, slices, power, tuple(priors), 60.0, 10**6) for one in (kernels, reference))
+    assert found is not None and expected is not None
+    for a, b in zip(found, expected):
         assert torch.equal(a, b)
+    assert kernels.prune(moved, slices, power, tuple(priors), 60.0, len(found[1]) - 1) is None
 
 
-def test_near_in_bfloat16_keeps_what_float32_keeps() -> None:
-    a, s = 10 * torch.randn(64, 120, generator=_generator()), torch.randn(4000, 120, generator=_generator())
-    bias, prior = torch.randn(16, 4000, generator=_generator()), torch.randn(16, 4, generator=_generator())
-    _, exact = kernels.near(a @ s.T, bias, prior, 25.0)
-    _, rough = kernels.near(a.bfloat16() @ s.bfloat16().T, bias, prior, 25.0)
-    assert set(exact.tolist()) <= set(rough.tolist())
-    assert len(rough) < 3 * len(exact)
+def test_prune_in_bfloat16_keeps_what_float32_keeps() -> None:
+    exact, rough = (kernels.prune(m, s, power, (known, prior), 25.0, 10**6)
+                    for m, s, power, known, prior in (_dense(9001, torch.float32), _dense(9001, torch.bfloat16)))
+    assert exact is not None and rough is not None
+    assert set(exact[1].tolist()) <= set(rough[1].tolist())
+    assert len(rough[1]) < 3 * len(exact[1])

@@ -142,24 +142,6 @@ def compact(logp: Tensor, start: Tensor, least: Tensor) -> tuple[Tensor, Tensor]
     return kept, index
 
 
-def near(product: Tensor, bias: Tensor, prior: Tensor, margin: float) -> tuple[Tensor, Tensor]:
-    """Start (N+1,) and positions of the hypotheses of dense products that come within `margin` of the best; see `reference.near`."""
-    if product.is_cuda:
-        return reference.near(product, bias, prior, margin)
-    from verglas.kernels.cpu import prune as cpu
-
-    cross = (product.view(torch.uint16) if product.dtype == torch.bfloat16 else product).numpy()
-    images, tiles = len(prior), -(-product.shape[1] // cpu.TILE)
-    tops, floor, kept = np.empty((len(product), tiles), np.float32), np.empty(images, np.float32), np.zeros(images + 1, np.int64)
-    cpu.best(cross, _np(bias), _np(prior), margin, tops, floor)
-    where = (cross, _np(bias), _np(prior), tops, floor)
-    cpu.keep(*where, kept, np.empty(0, np.int64))
-    kept = kept.cumsum()
-    index = np.empty(kept[-1], np.int64)
-    cpu.keep(*where, kept, index)
-    return torch.from_numpy(kept), torch.from_numpy(index)
-
-
 def weigh(logp: Tensor, start: Tensor, least: Tensor, evidence: Tensor) -> Tensor:
     """Posterior probabilities, 0 below the threshold; see `reference.weigh`. On the CPU logp is overwritten."""
     if logp.is_cuda:
@@ -175,11 +157,13 @@ def prune(
 ) -> tuple[Tensor, Tensor] | None:
     """The hypotheses near the best of a dense block, scored by one product, or None if they are too many; see `reference.prune`.
 
-    On the CPU the product of bfloat16 operands is stored in bfloat16, and the margin widened by what that may cost.
+    On the CPU the product of bfloat16 operands is stored in bfloat16, and the margin widened by ROUNDING x the image's largest |product|.
     """
     if moved.is_cuda:
         return _on_gpu().prune(moved, slices, power, priors, margin, capacity)
-    start, index = near(moved @ slices.T, priors[0] - power / 2, priors[1], margin)
+    from verglas.kernels.cpu import prune as cpu
+
+    start, index = cpu.prune(moved, slices, power, priors, margin)
     return None if len(index) > capacity else (start, index)
 
 

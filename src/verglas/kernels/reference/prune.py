@@ -3,26 +3,10 @@
 import torch
 from torch import Tensor
 
+CHUNK = 4096
+"""Rotations that a CPU scores at a time."""
 ROUNDING = 2.0**-7
-"""Part of the largest cross term that a bfloat16 product may be wrong by: 2^-9 for the result and as much for each operand, twice."""
-
-
-def near(product: Tensor, bias: Tensor, prior: Tensor, margin: float) -> tuple[Tensor, Tensor]:
-    """Start (N+1,) and positions in (N, T, R), rising, of the hypotheses with log p >= max - margin.
-
-    log p[n, t, r] = product[n T + t, r] + bias[n, r] + prior[n, t]; product (N T, R) float32 or bfloat16, bias (N, R) and prior (N, T)
-    float32. A bfloat16 product widens the margin by ROUNDING x the largest |product| of the image.
-    """
-    cross = product.float().view(*prior.shape, -1)
-    value = (cross + bias[:, None] + prior[:, :, None]).flatten(1)
-    if product.dtype == torch.bfloat16:
-        floor = value.amax(1) - margin - ROUNDING * cross.abs().flatten(1).amax(1)
-    else:
-        floor = value.amax(1) - margin
-    keep = value >= floor[:, None]
-    start = torch.zeros(len(keep) + 1, dtype=torch.int64, device=keep.device)
-    start[1:] = keep.sum(1).cumsum(0)
-    return start, torch.nonzero(keep.view(-1))[:, 0]
+"""Part of the largest product that one stored in bfloat16 may be wrong by: 2^-9 for the result and as much for each operand, twice."""
 
 
 def prune(moved: Tensor, slices: Tensor, power: Tensor, priors: tuple[Tensor, Tensor], margin: float, capacity: int) -> tuple[Tensor, Tensor] | None:
@@ -30,7 +14,13 @@ def prune(moved: Tensor, slices: Tensor, power: Tensor, priors: tuple[Tensor, Te
 
     moved = a h (N T, Q) and slices (R, Q) are complex vectors written as real ones, in any floating type; products are summed in float32.
     power (N, R), priors = ((R,), (N, T)) float32. Returns start (N+1,) and the positions (n T + t) R + r (K,), rising; None if K > `capacity`.
-    A product that is stored in bfloat16, as on CPUs, has a wider margin, see `near`.
     """
-    start, index = near(moved.float() @ slices.float().T, priors[0] - power / 2, priors[1], margin)
-    return None if len(index) > capacity else (start, index)
+    by_rotation, by_shift = priors
+    images, shifts = by_shift.shape
+    logp = (moved.float() @ slices.float().T).view(images, shifts, -1)
+    logp += (by_rotation - power / 2)[:, None] + by_shift[:, :, None]
+    logp = logp.view(images, -1)
+    index = torch.nonzero((logp >= logp.amax(1, keepdim=True) - margin).view(-1))[:, 0]
+    if len(index) > capacity:
+        return None
+    return torch.searchsorted(index, torch.arange(images + 1, device=index.device) * logp.shape[1]), index

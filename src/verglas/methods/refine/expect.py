@@ -15,6 +15,7 @@ from verglas.core.rotations import euler_to_matrix
 from verglas.core.sampling import AnyGrid, Grid, local_candidates, rotations
 from verglas.core.shifts import offset_children, offset_grid, offset_log_prior, perturb_offsets, phases
 from verglas.core.symmetry import operators
+from verglas.kernels.reference.prune import CHUNK
 from verglas.methods.refine import converge, hypotheses, tally
 from verglas.methods.refine.batch import Batch, make_batch, unweighted
 from verglas.methods.refine.fine import Chunks, Found, Giving, fine_pass
@@ -207,8 +208,8 @@ def _by_size(count: np.ndarray, images: np.ndarray, limit: int) -> Iterator[np.n
         low = high
 
 
-HOT = 24 << 20
-"""Bytes of log-posteriors that stay in the processor's cache between the product and the choice of survivors."""
+HOT = 12 << 20
+"""Bytes of log-posteriors that stay in a CPU's cache between a product and the choice of survivors."""
 WANDERED = 0.8
 """Of the search range: a particle whose best shift is further from home than this is searched for around that shift."""
 
@@ -265,10 +266,13 @@ def _everywhere(
     a, b = (batch.a, batch.b) if unscaled is None else unscaled
     shared = search.slices
     each = 4 if shared.first is None else shared.first.itemsize
-    per_image = len(search.grids.phases) * (each * len(shared.whole) + 16 * search.grids.looks[-1])
+    shifts, rotations = len(search.grids.phases), len(shared.whole)
+    limit = most(work / 4, shifts * (each * rotations + 16 * search.grids.looks[-1]))
+    if not b.is_cuda:
+        limit = min(limit, most(HOT, shifts * each * min(rotations, CHUNK)))
     parts = []
     log_prior = search.log_prior.view(-1).to(b.device)
-    for n in split(np.arange(len(batch)), most(work / 4 if b.is_cuda else min(work / 4, HOT), per_image)):
+    for n in split(np.arange(len(batch)), limit):
         low, high = int(n[0]), int(n[-1]) + 1
         priors = (log_prior, shift_prior[low:high])
         parts.append(search_everywhere(a[low:high], b[low:high], shared, search.grids, priors, rule))
