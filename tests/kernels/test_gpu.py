@@ -103,9 +103,12 @@ def _problem(fan: tuple[int, int], pixels: int) -> dict[str, Tensor]:
     }
 
 
+@pytest.mark.parametrize("wider", [0, 5])
 @pytest.mark.parametrize(("fan", "pixels"), FANS)
-def test_score(fan: tuple[int, int], pixels: int) -> None:
+def test_score(fan: tuple[int, int], pixels: int, wider: int) -> None:
+    """Slices may have more pixels than images have."""
     p = _problem(fan, pixels)
+    p["slices"] = torch.cat([p["slices"], _complex(len(p["slices"]), wider)], 1)
     p |= {"prior": _uniform(len(p["shift"]))}
     torch.testing.assert_close(gpu.score(**p, fan=fan), reference.score(**p, fan=fan), **PRODUCTS)
 

@@ -45,7 +45,8 @@ def angles_apart(a: State, b: State) -> np.ndarray:
 
 
 def stepped(small: p.Problem, device: str, state: State | None = None, plan: Plan = PLAN) -> State:
-    source = p.source_of(small, plan=plan, device=device)
+    budget = p.LARGE if device == "cpu" else replace(p.LARGE, bfloat=True)
+    source = p.source_of(small, budget, plan, device)
     return loop.step(p.start_of(small, source, plan) if state is None else state, source, plan).state
 
 

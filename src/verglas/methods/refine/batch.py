@@ -31,7 +31,11 @@ class Batch:
         return len(self.rows)
 
     def take(self, images: np.ndarray) -> "Batch":
-        return self if len(images) == len(self) else Batch(**{name: column[images] for name, column in vars(self).items()})
+        """Some of the images (n,)."""
+        if len(images) == len(self):
+            return self
+        at = torch.from_numpy(images)
+        return Batch(self.rows[images], **{name: column[at.to(column.device)] for name, column in vars(self).items() if name != "rows"})
 
 
 def make_batch(

@@ -167,7 +167,8 @@ def expect(belief: Belief, task: Task, source: Source, setting: Setting, watch: 
             for batch, survivors, unscaled in halving(0, len(block), partial(look, g, search, block)):
                 for images, finer in _portions(survivors.count, setting, len(references), source.budget.work / 2, len(geo.band)):
                     part, few = batch.take(images), hypotheses.take(survivors, images)
-                    pair = None if unscaled is None else (unscaled[0][images], unscaled[1][images])
+                    at = torch.from_numpy(images).to(batch.b.device)
+                    pair = None if unscaled is None else (unscaled[0][at], unscaled[1][at])
                     found = _fine(part, few, search, setting, source.budget.work, Giving(result.sums, setting.gradient), pair, finer, watch)
                     with watch("tally"):
                         model, bands = (belief.sigma2[g], belief.scale, belief.ssnr), (geo.band, source.spectra[g].full.band)
