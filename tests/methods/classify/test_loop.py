@@ -198,3 +198,33 @@ def test_a_kept_pose_scores_like_the_same_pose_of_the_search(pair: tuple[Map, Ma
             reconstruct.complete(sums, operators("C1"))
         assert torch.allclose(a.weight, b.weight, atol=1e-3 * float(a.weight.max()))
         assert torch.allclose(a.data, b.data, atol=1e-3 * float(a.data.abs().max()))
+
+
+def test_no_particle_is_judged_by_a_map_that_it_made(pair: tuple[Map, Map]) -> None:
+    """Once classes have formed, each half sees the other half's maps; a particle's own noise does not hold it."""
+    mixture = Mixture(pair, 120, 0.5)
+    plan = ClassPlan(2, 4, 4.0, SEARCH, Em(), cross=True)
+    source = mixture.source(plan)
+    low = np.stack([filters.lowpass(torch.from_numpy(m.data), PIXEL, 40.0).numpy() for m in pair])
+    state = loop.start(source, low, PIXEL, plan, np.zeros((120, 2)))
+    formed = replace(state, progress=replace(state.progress, switched=0.0))
+    first = loop.step(formed, source, plan).state
+    assert first.sides is not None and 0.3 < first.sides.side.mean() < 0.7
+    for half in (0, 1):  # what a half sees was made without it: other pixels of its own change nothing there
+        changed = Mixture(pair, 120, 0.5)
+        mine = first.sides.side == half
+        changed.pixels[mine] = np.random.default_rng(0).standard_normal((int(mine.sum()), BOX, BOX)).astype(np.float32)
+        again = loop.step(formed, changed.source(plan), plan).state
+        assert again.sides is not None and np.array_equal(again.sides.side, first.sides.side)
+        other = again.sides.maps[1 - half]
+        assert np.abs(other - first.sides.maps[1 - half]).max() > 0.05 * np.abs(other).max()
+        np.testing.assert_allclose(again.sides.maps[half], first.sides.maps[half], atol=1e-5 * np.abs(other).max())
+    state = run(plan, source, low)
+    assert purity(state, mixture.label) > 0.8
+
+
+def test_classes_that_have_not_formed_are_not_crossed(pair: tuple[Map, Map]) -> None:
+    mixture = Mixture(pair, 60, 1.0)
+    plan = ClassPlan(2, 1, 4.0, SEARCH, Em(), cross=True)
+    state = run(plan, mixture.source(plan), initial.from_map(pair[0].data, PIXEL, plan))
+    assert state.sides is None
