@@ -53,3 +53,8 @@ def test_only_the_density_is_shown_and_noise_or_nothing_does_no_harm() -> None:
     for odd in (np.zeros((16, 16, 16), np.float32), np.random.default_rng(0).normal(size=(16, 16, 16)).astype(np.float32)):
         assert len(surfaces(odd)[1]) == 3
     assert contour_level(np.ones((4, 4, 4), np.float32)) == 1.0
+
+
+def test_an_empty_map_has_no_surface() -> None:
+    _, views = surfaces(np.zeros((16, 16, 16), np.float32))
+    assert all((view[..., 3] == 0).all() for view in views)

@@ -26,7 +26,7 @@ def surfaces(data: np.ndarray, window: int = 0) -> tuple[float, tuple[np.ndarray
 def reach(data: np.ndarray, level: float) -> int:
     """Half the side in voxels of the central cube that holds 99 % of the voxels above `level`, with a margin."""
     centre = len(data) // 2
-    away = np.abs(np.argwhere(data >= level) - centre).max(axis=1)
+    away = np.abs(np.argwhere(data > level) - centre).max(axis=1)
     return min(centre, int(np.percentile(away, 99)) + 4) if away.size else centre
 
 
@@ -55,7 +55,7 @@ def surface(data: np.ndarray, axis: int, level: float) -> np.ndarray:
     """
     towards = np.moveaxis(data, axis, 0)
     volume = towards if axis == 1 else towards[::-1]
-    above = volume[1:-1, 1:-1, 1:-1] >= level
+    above = volume[1:-1, 1:-1, 1:-1] > level
     hit = above.argmax(axis=0) + 1
     rows, columns = np.meshgrid(*(np.arange(1, side - 1) for side in volume.shape[1:]), indexing="ij")
     before, at = volume[hit - 1, rows, columns], volume[hit, rows, columns]
