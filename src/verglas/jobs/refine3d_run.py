@@ -109,13 +109,17 @@ def make_source(inputs: ImageInputs, given: Map | None, plan: "Plan", memory: "B
 
 
 def make_budget(context: Context) -> "Budget":
-    """Block sizes, from the memory the user allows or that is free; all processes choose the leader's kind of products."""
+    """Block sizes, from the memory the user allows or that is free; all processes choose the leader's kind of products.
+
+    What is fast is found out by a measurement, so runs that must agree do not ask for it (a GPU does not measure).
+    """
     from verglas.runtime.blocks import budget
 
     resources = context.resources
     fixed = resources.deterministic and resources.memory_gb is None
     made = budget(FIXED_MEMORY_GB if fixed else resources.memory_gb, context.group.local_size, resources.device)
-    return replace(made, bfloat=context.group.tell(made.bfloat))
+    measured = resources.device == "cpu"
+    return replace(made, bfloat=context.group.tell(made.bfloat and not (measured and resources.deterministic)))
 
 
 def kept_budget(context: Context, earlier: "Checkpoint | Saved") -> "Budget":
