@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from expectation import product_rate
 
 from verglas.core import filters
 from verglas.core.sampling import orientation_grid
@@ -118,18 +119,6 @@ def relion(case: Case, folder: Path, threads: int) -> Timing:
         if subprocess.run(command, cwd=folder, stdout=log, stderr=log).returncode:
             raise SystemExit(f"relion_refine failed: {(folder / 'relion.log').read_text()[-1000:]}")
     return measured(out, case.number)
-
-
-def product_rate() -> float:
-    """GF/s of one large float32 product."""
-    import time
-
-    a, b = torch.randn(2048, 1650), torch.randn(4608, 1650)
-    a @ b.T
-    begun = time.perf_counter()
-    for _ in range(3):
-        a @ b.T
-    return 3 * 2 * 2048 * 1650 * 4608 / (time.perf_counter() - begun) / 1e9
 
 
 def floor_share(out: Path, case: Case, rate: float) -> float:

@@ -9,10 +9,10 @@ from verglas.errors import InputError
 from verglas.jobs.class3d_fixed_files import newest
 from verglas.jobs.class3d_fixed_input import Inputs, make_grid, make_plan, open_inputs
 from verglas.jobs.folder import JOB_FILE
-from verglas.jobs.provenance import read_record
 from verglas.jobs.refine3d_check import check_boxes, check_disk, look_at_images
+from verglas.jobs.refine3d_continue import check_unchanged
 from verglas.jobs.refine3d_remarks import device_remarks, duplicate_remarks
-from verglas.jobs.spec import Context, Plan, PlanLine, options
+from verglas.jobs.spec import Context, Plan, PlanLine
 
 if TYPE_CHECKING:
     from verglas.jobs.class3d_fixed import Class3dFixedParams
@@ -65,12 +65,7 @@ def check_continuation(params: "Class3dFixedParams", context: Context) -> None:
     folder = context.output
     if not (folder / JOB_FILE).exists():
         return
-    before, now = read_record(folder)["params"], params.model_dump(mode="json")
-    flags = {one.name: one.flag for one in options(type(params))}
-    for name in FIXED:
-        if name in before and now[name] != before[name]:
-            raise InputError(f"{flags[name]} {now[name]} on a classification that was begun with {before[name]}", where=str(folder),
-                             remedy="it cannot be changed on the way: leave it out, or start a new job")
+    check_unchanged(params, folder, FIXED, "classification")
     done = newest(folder)
     if done is not None and done >= params.max_iterations:
         raise InputError(f"--max-iterations {params.max_iterations}, but iteration {done} is done", where=str(folder),

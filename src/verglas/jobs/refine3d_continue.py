@@ -1,7 +1,8 @@
 """Door checks of a continuation: what may change, and whether there is anything left to do."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from verglas.jobs.folder import JOB_FILE, MARKERS
 from verglas.jobs.provenance import read_record
 from verglas.jobs.refine3d_adopt import last_iteration
 from verglas.jobs.refine3d_state import newest, state_path
-from verglas.jobs.spec import options
+from verglas.jobs.spec import JobParams, options
 from verglas.types import Particles
 
 if TYPE_CHECKING:
@@ -21,19 +22,25 @@ FIXED = ("particles", "reference", "symmetry", "initial_lowpass", "absolute_grey
 """Options that only tell how a refinement begins, or without which its state means something else."""
 
 
+def check_unchanged(params: JobParams, folder: Path, fixed: Sequence[str], what: str) -> dict[str, Any]:
+    """The options that `what` (refinement, classification) in `folder` was begun with; InputError when one of `fixed` is another now."""
+    before: dict[str, Any] = read_record(folder)["params"]
+    now = params.model_dump(mode="json")
+    flags = {one.name: one.flag for one in options(type(params))}
+    for name in fixed:
+        if name in before and now[name] != before[name]:
+            raise InputError(f"{flags[name]} {now[name]} on a {what} that was begun with {before[name]}", where=str(folder),
+                             remedy="it cannot be changed on the way: leave it out, or start a new job")
+    return before
+
+
 def check_continuation(params: "Refine3dParams", folder: Path, particles: Particles) -> None:
     """Raise when options changed that must not, when the particles are others, or when nothing is left to do."""
     if not (folder / JOB_FILE).exists():
         if (folder / MARKERS["SUCCESS"]).exists():
             raise nothing_left(folder, "it has converged")
         return
-    before = read_record(folder)["params"]
-    now = params.model_dump(mode="json")
-    flags = {one.name: one.flag for one in options(type(params))}
-    for name in FIXED:
-        if name in before and now[name] != before[name]:
-            raise InputError(f"{flags[name]} {now[name]} on a refinement that was begun with {before[name]}", where=str(folder),
-                             remedy="it cannot be changed on the way: leave it out, or start a new job")
+    before = check_unchanged(params, folder, FIXED, "refinement")
     number = newest(folder)
     if number is not None:
         check_rows(folder, number, particles)
