@@ -185,3 +185,15 @@ def test_first_looks_change_nothing(small: p.Problem, after_two: State, bfloat: 
     exact = search.search_everywhere(batch.a, batch.b, whole, grids, priors, rule)
     assert np.array_equal(found.count, exact.count) and np.array_equal(found.rotation, exact.rotation) and np.array_equal(found.shift, exact.shift)
     np.testing.assert_allclose(found.log_prior, exact.log_prior, atol=1e-6)
+
+
+def test_either_first_look_leaves_the_same(small: p.Problem, after_two: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where its margin is too narrow to keep all that matters."""
+    monkeypatch.setattr(search, "MARGIN", 1.0)
+    e = explain(after_two, 3, p.source_of(small), p.PLAN)
+    grids, batch = replace(e.search.grids, looks=(30, 70)), e.batch
+    priors = (e.search.log_prior.view(-1), torch.zeros(len(batch), len(grids.phases)))
+    references = (projection.prepare_reference(torch.from_numpy(after_two.models[0].map), p.PLAN.padding, 20),)
+    shared = (search.shared_slices(references, grids, e.search.geo.band, bfloat) for bfloat in (False, True))
+    first, second = (search.search_everywhere(batch.a, batch.b, one, grids, priors, search.Gaussian(0.9999)) for one in shared)
+    assert all(np.array_equal(x, y) for x, y in zip((first.rotation, first.shift, first.count), (second.rotation, second.shift, second.count)))
