@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 import torch
@@ -106,8 +107,7 @@ def step(state: ClassState, source: Source, plan: ClassPlan) -> Step:
     with watch("wait"):
         poses = pool(tallies, poses, rows, source.share)
     with watch("solve"):
-        after = _maximisation(state, tallies, rows, source, plan, (tau, correlation), side)
-    tally = tallies[0] if len(tallies) == 1 else maximise.merged(*tallies)
+        after, tally = _maximisation(state, tallies, rows, source, plan, (tau, correlation), side)
     known = rows[state.seen[rows]]
     after = _closed(after, state, poses, tally, rows, source, plan, tau)
     flow = class_flow(state.classes[known], after.classes[known], plan.classes)
@@ -181,9 +181,7 @@ def _expectation(
         tally, poses = expect(_belief(state.model, slice(k, k + 1)), Task(rows[drawn == k], poses), source, setting, watch)
         tally.classes[rows[drawn == k]] = k
         parts.append(tally)
-    whole = parts[0]
-    for part in parts[1:]:
-        whole = maximise.merged(replace(whole, direction=whole.direction[:1]), part)
+    whole = reduce(maximise.merged, parts)
     direction = np.concatenate([part.direction for part in parts])
     return [replace(whole, sums=tuple(part.sums[0] for part in parts), direction=direction)], poses
 
@@ -196,18 +194,17 @@ def _alike(model: Classes) -> bool:
 def _maximisation(
     state: ClassState, tallies: list[Tally], rows: np.ndarray, source: Source, plan: ClassPlan, how: tuple[float, bool],
     side: np.ndarray | None,
-) -> ClassState:
-    """New references and parameters. `how`: T, and whether this was an iteration of correlations. `side`: see `crossed`."""
+) -> tuple[ClassState, Tally]:
+    """New references and parameters; the numbers of all tallies. `how`: T, whether this was an iteration of correlations. `side`: see `crossed`."""
     tau, correlation = how
     model, momentum, vdam, iteration = state.model, state.momentum, plan.algorithm, state.iteration + 1
-    size, step = len(rows), 0.0
-    gone = -1
+    size, step, gone = len(rows), 0.0, -1
+    tally = tallies[0] if len(tallies) == 1 else maximise.merged(*tallies)
     if isinstance(vdam, Vdam):
         assert momentum is not None
-        tally, step = maximise.merged(*tallies), step_size(plan, vdam, iteration)
+        step = step_size(plan, vdam, iteration)
         model, momentum = maximise.vdam_maps((tallies[0], tallies[1]), model, momentum, plan, step, tau, source.share.group)
     else:
-        tally = tallies[0] if len(tallies) == 1 else maximise.merged(*tallies)
         model, parts = maximise.em_maps(tallies, model, plan, tau, source.share.group)
         if side is not None and len(tallies) == 2:
             flat = np.stack([maximise.flattened(one, plan, state.pixel_size, source.mask) for one in parts[::-1]])
@@ -228,7 +225,7 @@ def _maximisation(
         model, momentum = maximise.centred(model, momentum, plan, state.pixel_size)
     model = replace(model, maps=maximise.flattened(model.maps, plan, state.pixel_size, source.mask).astype(np.float32))
     progress = Progress(subset=size, step_size=step, tau=tau, replaced=gone)
-    return replace(state, model=model, momentum=momentum, alignment=replace(state.alignment, norm=norm), progress=progress)
+    return replace(state, model=model, momentum=momentum, alignment=replace(state.alignment, norm=norm), progress=progress), tally
 
 
 def _closed(
