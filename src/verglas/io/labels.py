@@ -14,11 +14,12 @@ class Column:
     default: float | None = None
 
 
+IMAGE_PIXEL_SIZE = "rlnImagePixelSize"
 OPTICS_NUMBERS = {
     "voltage_kv": Column("rlnVoltage"),
     "cs_mm": Column("rlnSphericalAberration"),
     "amplitude_contrast": Column("rlnAmplitudeContrast"),
-    "pixel_size": Column("rlnImagePixelSize"),
+    "pixel_size": Column(IMAGE_PIXEL_SIZE),
 }
 OPTICS_FLAGS = {
     "ctf_premultiplied": "rlnCtfDataAreCtfPremultiplied",
@@ -28,6 +29,7 @@ OPTICS_FLAGS = {
 OPTICS_GROUP = "rlnOpticsGroup"
 OPTICS_NAME = "rlnOpticsGroupName"
 ORIGINAL_PIXEL_SIZE = "rlnMicrographOriginalPixelSize"
+MICROGRAPH_PIXEL_SIZE = "rlnMicrographPixelSize"
 IMAGE_SIZE = "rlnImageSize"
 IMAGE_DIMENSIONALITY = "rlnImageDimensionality"
 ODD_ZERNIKE = "rlnOddZernike"
@@ -57,6 +59,7 @@ ORIGIN_PIXELS = ("rlnOriginX", "rlnOriginY")
 
 IMAGE_NAME = "rlnImageName"
 MICROGRAPH_NAME = "rlnMicrographName"
+MOVIE_NAME = "rlnMicrographMovieName"
 GROUP_NAME = "rlnGroupName"
 GROUP_NUMBER = "rlnGroupNumber"
 HALF = "rlnRandomSubset"
