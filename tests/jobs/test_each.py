@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from verglas.errors import DataError
+from verglas.errors import DataError, InputError
 from verglas.jobs.context import Context, Stopped, StopRequest
-from verglas.jobs.each import ROWS, each, read_rows
+from verglas.jobs.each import ROWS, check_workers, each, read_rows
 from verglas.runtime.resources import Resources
 from verglas.testing.items import Square
 
@@ -21,8 +21,8 @@ def context_of(folder: Path, continuing: bool = False) -> Context:
     return Context(folder, folder, Resources(threads=2), continuing=continuing)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_rows_in_order_and_failures_with_reasons(tmp_path: Path, workers: int) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_rows_in_order_and_failures_with_reasons(tmp_path: Path, workers: str) -> None:
     found = each(context_of(tmp_path), KEYS, Square(tmp_path, bad=(2,)), workers)
     assert [one.key for one in found] == KEYS
     assert [one.row and one.row["square"] for one in found] == [0, 1, None, 9, 16, 25]
@@ -31,7 +31,7 @@ def test_rows_in_order_and_failures_with_reasons(tmp_path: Path, workers: int) -
 
 
 def test_a_lost_worker_loses_nothing(tmp_path: Path) -> None:
-    found = each(context_of(tmp_path), KEYS, Square(tmp_path, deadly=(1,)), 2)
+    found = each(context_of(tmp_path), KEYS, Square(tmp_path, deadly=(1,)), "2")
     assert [one.row and one.row["square"] for one in found] == [0, 1, 4, 9, 16, 25]
     assert (tmp_path / "mark1").read_text() == "xx"
 
@@ -73,3 +73,23 @@ def test_killed_and_begun_again(tmp_path: Path) -> None:
     assert [one.row and one.row["square"] for one in found] == [n**2 for n in range(6)]
     again = [n for n in range(6) if (tmp_path / f"mark{n}").read_text() != "x"]
     assert len(again) <= 1 and json.loads((tmp_path / ROWS).read_text().splitlines()[0])["key"] == KEYS[0]
+
+
+def test_workers_of_a_scheduler_elsewhere(tmp_path: Path) -> None:
+    file = tmp_path / "scheduler.json"
+    begin = (["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"], ["worker", "--nthreads", "1", "--no-dashboard"])
+    started = [subprocess.Popen([sys.executable, "-m", "dask", *one, "--scheduler-file", str(file)], stderr=subprocess.DEVNULL) for one in begin]
+    try:
+        while not file.exists():
+            time.sleep(0.05)
+        found = each(context_of(tmp_path), KEYS, Square(tmp_path), str(file))
+        assert [one.row and one.row["square"] for one in found] == [n**2 for n in range(6)]
+    finally:
+        for process in started:
+            process.terminate()
+            process.wait()
+
+
+def test_workers_must_make_sense(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'four' is neither a number"):
+        check_workers("four")

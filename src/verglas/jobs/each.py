@@ -8,10 +8,12 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from verglas.errors import DataError
+from verglas.errors import DataError, InputError
 from verglas.jobs.context import Context
 from verglas.jobs.journal import plain
+from verglas.jobs.spec import option
 from verglas.runtime.workers import Pool, spread
 
 ROWS = "rows.jsonl"
@@ -29,12 +31,12 @@ class Outcome:
 
 
 def each(
-    context: Context, keys: Sequence[str], work: Callable[[int], dict[str, object]], workers: int = 1, label: str = "micrographs"
+    context: Context, keys: Sequence[str], work: Callable[[int], dict[str, object]], workers: str = "1", label: str = "micrographs"
 ) -> list[Outcome]:
     """work(i) for every key, those that have a row in this folder excepted; in the order of `keys`.
 
     `work` writes its own files (atomically) and returns a row of numbers and texts. With more than one worker it must be picklable.
-    Raises Stopped between two items when asked to, with all finished rows on disk.
+    `workers`: see `workers_option`. Raises Stopped between two items when asked to, with all finished rows on disk.
     """
     path = context.output / ROWS
     known = read_rows(path) if context.continuing else {}
@@ -72,11 +74,26 @@ def each(
     return [known[key] for key in keys]
 
 
-def pool_of(context: Context, workers: int, items: int) -> Pool:
-    """`workers` of this machine (0: one for each core), no more than there are items; each has its share of the threads and GPUs."""
-    threads = context.resources.threads
-    count = max(1, min(workers or threads, items))
-    return Pool(count, max(1, threads // count), _gpus(context.resources.device))
+def workers_option() -> Any:
+    """The parameter `workers: str` of every job that goes through `each`."""
+    return option("1", help="Processes of this machine that share the work (0: one for each core or GPU), or the workers of a dask scheduler "
+                            "(tcp://host:port, or its --scheduler-file).", level="advanced")
+
+
+def check_workers(workers: str) -> None:
+    """For the door of a job."""
+    if not (workers.isdigit() or "://" in workers or Path(workers).is_file()):
+        raise InputError(f"{workers!r} is neither a number, nor an address like tcp://host:8786, nor a scheduler file that exists",
+                         where="--workers", remedy="give the number of processes, 0 for one on each core")
+
+
+def pool_of(context: Context, workers: str, items: int) -> Pool:
+    """Of this machine: no more workers than there are items, each with its share of the threads and GPUs. Workers elsewhere keep theirs."""
+    threads, gpus = context.resources.threads, _gpus(context.resources.device)
+    if not workers.isdigit():
+        return Pool(threads=threads, address=workers)
+    count = max(1, min(int(workers) or len(gpus) or threads, items))
+    return Pool(count, max(1, threads // count), gpus)
 
 
 def _gpus(device: str) -> tuple[int, ...]:

@@ -1,6 +1,5 @@
 """A pool of workers for independent items: this process, processes of this machine, or the workers of a dask scheduler elsewhere."""
 
-import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,8 +27,8 @@ class Done:
 
 @dataclass(frozen=True)
 class Pool:
-    """`count` processes of this machine, each with `threads` threads and, if there are any, a GPU of its own; or the workers of the
-    scheduler at `address` (tcp://host:port, or the file that `dask scheduler --scheduler-file` writes)."""
+    """`count` processes of this machine, each with a GPU of its own if there are any; or the workers of the scheduler at `address`
+    (tcp://host:port, or the file that `dask scheduler --scheduler-file` writes). A worker does one item at a time with `threads` threads."""
 
     count: int = 1
     threads: int = 1
@@ -100,7 +99,7 @@ def _client(pool: Pool) -> Iterator[Any]:
         "distributed.worker.memory.terminate": False, "distributed.scheduler.worker-saturation": 1.0,
     })
     if pool.address:
-        where = {"scheduler_file": pool.address} if os.path.sep in pool.address and "://" not in pool.address else {"address": pool.address}
+        where = {"address": pool.address} if "://" in pool.address else {"scheduler_file": pool.address}
         with Client(**where, timeout=60) as client:
             yield client
         return
