@@ -15,7 +15,8 @@ from verglas.types.frames import Frames
 _MRC = (".mrc", ".mrcs", ".st")
 _COMPRESSED = (".bz2", ".xz", ".zst")
 _TIFF = (".tif", ".tiff")
-FORMATS = (*_TIFF, *_MRC, *(mrc + packed for mrc in (".mrc", ".mrcs") for packed in _COMPRESSED), ".eer")
+_EER = (".eer", ".ecc")
+FORMATS = (*_TIFF, *_MRC, *(mrc + packed for mrc in (".mrc", ".mrcs") for packed in _COMPRESSED), *_EER)
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,10 @@ def open_frames(path: Path, eer: EerOptions = EerOptions()) -> Frames:
         from verglas.io.mrc_frames import CompressedMrcFrames
 
         return CompressedMrcFrames(path)
+    if suffix in _EER:
+        from verglas.io.eer import EerFrames
+
+        return EerFrames(path, eer.grouping, eer.upsampling)
     raise InputError(f"a movie whose name ends in {path.suffix or 'nothing'}, expected one of {', '.join(FORMATS)}", where=str(path),
                      remedy="convert it, or give it the name that says what it is")
 
