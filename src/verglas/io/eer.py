@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from verglas.errors import DataError, InputError
-from verglas.io.eer_decode import PADDING, add_electrons, symbol_offsets
 from verglas.io.tiff_directories import COMPRESSION, HEIGHT, WIDTH, Directory, read_directories
 
 _RUN_BITS, _X_BITS, _Y_BITS = 65007, 65008, 65009
+_PADDING_WORDS = 3
 _TOGETHER = 32
 """Hardware frames that are read and decoded at a time."""
 _MOST_PIXELS = 1 << 28
@@ -53,7 +53,7 @@ class EerFrames:
             raise InputError(f"EER upsampling of {upsampling}, expected one of {[u for u in (1, 2, 4) if u <= finest]} for this movie",
                              where=str(path), remedy="1 gives detector pixels, 2 half pixels")
         self.shape = (self.detector[0] * upsampling, self.detector[1] * upsampling)
-        self._offsets = symbol_offsets(self._code.x_bits, self._code.y_bits, upsampling, self.detector[1])
+        self._offsets = _symbol_offsets(self._code.x_bits, self._code.y_bits, upsampling, self.detector[1])
         self._dtype = np.dtype(np.uint8 if grouping < 1 << 8 else np.uint16)  # a hardware frame adds at most 1 to a pixel
         self._descriptor = os.open(path, os.O_RDONLY)
 
@@ -69,6 +69,8 @@ class EerFrames:
 
     def _add(self, numbers: range, counts: np.ndarray) -> None:
         """Add hardware frames to counts (flat)."""
+        from verglas.io.eer_decode import add_electrons  # numba: not needed to look at a movie
+
         words, first, bits = self._data(numbers)
         code = (self._code.run_bits, self._code.x_bits + self._code.y_bits, self._code.symbol_always)
         reached = add_electrons(words, first, bits, code, self.detector, self.upsampling, self._offsets, counts)
@@ -80,12 +82,12 @@ class EerFrames:
                                 remedy="the frame is damaged: copy the movie again or leave it out")
 
     def _data(self, numbers: range) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The data of hardware frames as uint32 (PADDING after the last), the first word of each, and the bits of each."""
+        """The data of hardware frames as uint32 (_PADDING_WORDS after the last), the first word of each, and the bits of each."""
         sizes = np.array([sum(size for _, size in self._segments[number]) for number in numbers])
         ends = np.cumsum((sizes + 3) // 4)
         first = np.r_[0, ends[:-1]]
-        words = np.empty(int(ends[-1]) + PADDING // 4, dtype=np.uint32)
-        raw = memoryview(words).cast("B")
+        words = np.empty(int(ends[-1]) + _PADDING_WORDS, dtype=np.uint32)
+        raw = words.data.cast("B")
         for number, place in zip(numbers, (4 * first).tolist()):
             for offset, size in self._segments[number]:
                 if os.preadv(self._descriptor, [raw[place:place + size]], offset) != size:
@@ -97,6 +99,17 @@ class EerFrames:
     def __del__(self) -> None:
         if hasattr(self, "_descriptor"):
             os.close(self._descriptor)
+
+
+def _symbol_offsets(x_bits: int, y_bits: int, scale: int, width: int) -> np.ndarray:
+    """(2**(x_bits + y_bits),) steps from the first fine pixel of a detector pixel to the one that a symbol names, at 1, 2 or 4 = `scale` per side.
+
+    x is in the low bits. Both fields are signed and count from the middle of the pixel: their top bit turned over, they count from its corner.
+    """
+    symbol = np.arange(1 << (x_bits + y_bits))
+    x = (symbol & ((1 << x_bits) - 1)) ^ ((1 << x_bits) >> 1)
+    y = (symbol >> x_bits) ^ ((1 << y_bits) >> 1)
+    return (y * scale >> y_bits) * width * scale + (x * scale >> x_bits)
 
 
 _Index = tuple[list[tuple[tuple[int, int], ...]], tuple[int, int], Code]

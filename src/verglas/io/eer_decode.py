@@ -7,21 +7,8 @@ where in its pixel it hit. The largest run says that no electron follows yet.
 import numpy as np
 from numba import int64, njit, uint64
 
-PADDING = 12
-"""Bytes that must follow the data: the decoder fetches ahead."""
 _BAND = 1 << 19
 """Counts that stay in the cache while the frames are added to them."""
-
-
-def symbol_offsets(x_bits: int, y_bits: int, scale: int, width: int) -> np.ndarray:
-    """(2**(x_bits + y_bits),) steps from the first fine pixel of a detector pixel to the one that a symbol names, at 1, 2 or 4 = `scale` per side.
-
-    x is in the low bits. Both fields are signed and count from the middle of the pixel: their top bit turned over, they count from its corner.
-    """
-    symbol = np.arange(1 << (x_bits + y_bits))
-    x = (symbol & ((1 << x_bits) - 1)) ^ ((1 << x_bits) >> 1)
-    y = (symbol >> x_bits) ^ ((1 << y_bits) >> 1)
-    return (y * scale >> y_bits) * width * scale + (x * scale >> x_bits)
 
 
 @njit(cache=True, nogil=True)
@@ -31,8 +18,9 @@ def add_electrons(
 ) -> np.ndarray:
     """Add F frames to counts; (F,) how many pixels each ran over: all of the detector if it is a good frame.
 
-    words: the data of the frames as uint32, each from first (F,) on, bits (F,) long, and PADDING after the last; code: run_bits, symbol_bits,
-    whether a symbol follows the largest run too; detector (ny, nx); offsets: see symbol_offsets; counts (ny * scale * nx * scale,), flat.
+    words: the data of the frames as uint32, each from first (F,) on and bits (F,) long, and 3 words more (the decoder fetches ahead);
+    code: run_bits, symbol_bits, whether a symbol follows the largest run too; detector (ny, nx); counts (ny * scale * nx * scale,), flat;
+    offsets (2**symbol_bits,): steps from the first fine pixel of a detector pixel to the one that a symbol names.
     All frames advance together, a band of rows at a time, so that the counts in use stay in the cache.
     """
     run_bits, symbol_bits, always = code
