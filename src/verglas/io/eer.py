@@ -13,7 +13,6 @@ _RUN_BITS, _X_BITS, _Y_BITS = 65007, 65008, 65009
 _PADDING_WORDS = 3
 _TOGETHER = 32
 """Hardware frames that are read and decoded at a time."""
-_MOST_PIXELS = 1 << 28
 _FOOTER = b"ThermoFisherECComprOK000"
 _LEGACY_SIDE = 4096
 
@@ -141,7 +140,7 @@ def _kind(one: Directory, path: Path, number: int) -> tuple[tuple[int, int], Cod
     """Size (ny, nx) and code of one hardware frame."""
     where = f"{path}, hardware frame {number}"
     shape = (one.tag(HEIGHT), one.tag(WIDTH))
-    if not 0 < shape[0] * shape[1] <= _MOST_PIXELS or min(shape) < 1:
+    if min(shape) < 1:
         raise DataError(f"a size of {shape[1]} x {shape[0]} pixels", where=where, remedy="copy or make the file again")
     x_bits = one.tag(_X_BITS, 1)
     code = _CODES.get(one.tag(COMPRESSION)) or Code(one.tag(_RUN_BITS, 7), x_bits, one.tag(_Y_BITS, x_bits), False)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from verglas.errors import InputError
+from verglas.errors import DataError, InputError
 from verglas.types.frames import Frames
 
 _MRC = (".mrc", ".mrcs", ".st")
@@ -17,6 +17,8 @@ _COMPRESSED = (".bz2", ".xz", ".zst")
 _TIFF = (".tif", ".tiff")
 _EER = (".eer", ".ecc")
 FORMATS = (*_TIFF, *_MRC, *(mrc + packed for mrc in (".mrc", ".mrcs") for packed in _COMPRESSED), *_EER)
+
+_MOST_PIXELS = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,15 @@ class EerOptions:
 
 def open_frames(path: Path, eer: EerOptions = EerOptions()) -> Frames:
     """The frames of a movie; `eer` matters for EER only."""
-    path = Path(path)
+    frames = _opened(Path(path), eer)
+    rows, columns = frames.shape
+    if not 0 < rows * columns <= _MOST_PIXELS:
+        raise DataError(f"frames of {columns} x {rows} pixels", where=str(path), remedy="the file is damaged: copy or make it again")
+    return frames
+
+
+def _opened(path: Path, eer: EerOptions) -> Frames:
+    """By the end of the name; the readers check that the file is what its name says."""
     suffix = path.suffix.lower()
     if suffix in _TIFF:
         from verglas.io.tiff import TiffFrames

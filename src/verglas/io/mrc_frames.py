@@ -2,6 +2,7 @@
 
 import bz2
 import lzma
+from contextlib import suppress
 from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from threading import Lock
@@ -14,7 +15,6 @@ from verglas.io.mrc import MrcStack
 from verglas.io.mrc_header import HEADER_BYTES, MrcHeader, parse_header
 from verglas.io.nibbles import unpack_nibbles
 
-COMPRESSED = (".bz2", ".xz", ".zst")
 _CHUNK = 1 << 24
 
 
@@ -52,7 +52,7 @@ class CompressedMrcFrames:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = Lock()
-        self._stream, self._next = self._start(), 0
+        self._stream = self._start()
         raw = self._take(HEADER_BYTES)
         if len(raw) < HEADER_BYTES:
             raise DataError(f"{len(raw)} bytes after decompression, shorter than an MRC header ({HEADER_BYTES})", where=str(path),
@@ -64,9 +64,9 @@ class CompressedMrcFrames:
 
     def _start(self) -> BufferedIOBase:
         try:
-            if self.path.suffix == ".bz2":
+            if self.path.suffix.lower() == ".bz2":
                 return bz2.open(self.path)
-            if self.path.suffix == ".xz":
+            if self.path.suffix.lower() == ".xz":
                 return lzma.open(self.path)
             return BytesIO(imagecodecs.zstd_decode(self.path.read_bytes()))
         except OSError as error:
@@ -81,17 +81,12 @@ class CompressedMrcFrames:
         self._next = 0
 
     def _take(self, count: int) -> np.ndarray:
-        """The next `count` bytes (fewer at the end of the stream)."""
+        """The next `count` bytes, fewer at the end of what can be decompressed."""
         out = np.empty(count, dtype=np.uint8)
         done = 0
-        try:
+        with suppress(EOFError, OSError, lzma.LZMAError):
             while done < count and (got := self._stream.readinto(out.data[done:])):
                 done += got
-        except EOFError:
-            pass
-        except (OSError, lzma.LZMAError) as error:
-            raise DataError(f"cannot be decompressed: {error}; {self._next} frames are readable", where=str(self.path),
-                            remedy="copy or make the file again") from error
         return out[:done]
 
     def _skip(self, count: int) -> None:
@@ -105,10 +100,13 @@ class CompressedMrcFrames:
         with self._lock:
             if frame < self._next:
                 self._rewind()
-            self._skip((frame - self._next) * self._header.image_bytes)
-            raw = self._take(self._header.image_bytes)
-            if len(raw) < self._header.image_bytes:
-                raise DataError(f"truncated: the header promises {self.count} frames, but the data end before frame {frame + 1} is complete",
+            size, self._next = self._header.image_bytes, self.count + 1
+            before = self._header.offset + frame * size
+            self._skip(before - self._stream.tell())
+            raw = self._take(size)
+            if len(raw) < size:
+                readable = max(self._stream.tell() - self._header.offset, 0) // size
+                raise DataError(f"truncated or damaged: the header promises {self.count} frames, but {readable} frames are readable",
                                 where=str(self.path), remedy="copy or make the file again")
             self._next = frame + 1
         return _as_stored(raw, self._header)
