@@ -10,6 +10,7 @@ import numpy as np
 from verglas.errors import DataError, InputError
 from verglas.io.atomic import atomic_path
 from verglas.io.mrc_header import HEADER_BYTES, MODE_OF, MrcHeader, as_stack, make_header, read_header
+from verglas.io.nibbles import unpack_nibbles
 from verglas.types import Map
 
 
@@ -68,11 +69,8 @@ def decode(raw: np.ndarray, sections: int, header: MrcHeader) -> np.ndarray:
     _, rows, columns = header.shape
     if header.mode != 101:
         return raw.view(header.dtype).reshape(sections, rows, columns).astype(np.float32, copy=False)
-    packed = raw.reshape(sections, rows, header.row_bytes)
-    pixels = np.empty((sections, rows, 2 * header.row_bytes), dtype=np.float32)
-    pixels[..., 0::2] = packed & 0x0F
-    pixels[..., 1::2] = packed >> 4
-    return np.ascontiguousarray(pixels[..., :columns])
+    pixels = unpack_nibbles(raw.reshape(sections, rows, header.row_bytes))
+    return pixels[..., :columns].astype(np.float32)
 
 
 class MrcStack:
