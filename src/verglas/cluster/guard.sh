@@ -7,9 +7,10 @@ output={output}
 reason= asked= code=1 job= helpers=
 grace=20  # s between the wish to stop and the end; queues kill after 30
 
-stop() {  # the job stops cleanly when it finds this file
-  [ -e "$output/RELION_JOB_ABORT_NOW" ] && asked=yes
-  reason=${reason:-$1} until=${until:-$((SECONDS + grace))}
+stop() {  # the job stops cleanly when it finds this file; where it is already, the user wants the job to stop
+  [ -z "$reason" ] || return
+  [ ! -e "$output/RELION_JOB_ABORT_NOW" ] || asked=yes
+  reason=$1 until=$((SECONDS + grace))
   touch "$output/RELION_JOB_ABORT_NOW"
 }
 

@@ -50,7 +50,7 @@ class Wish:
 
 def values(wish: Wish, command: tuple[str, ...], output: Path, project: Path, python: str) -> dict[str, Value]:
     """The placeholders of one job; paths absolute."""
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{output.parent.name}-{output.name}").strip("-.") or "verglas"
+    name = re.sub(r"[^A-Za-z0-9_.]+", "-", f"{output.parent.name}-{output.name}").strip("-.") or "verglas"
     worker = (python, "-m", "dask", "worker", "--scheduler-file", str(output / "scheduler.json"), "--nworkers", "1", "--nthreads", "1",
               "--memory-limit", "0", "--death-timeout", "60", "--no-dashboard")
     return {
