@@ -57,7 +57,7 @@ run() {
 }
 
 finish() {
-  trap '' TERM USR1
+  trap '' TERM USR1 USR2
   for one in $job $helpers; do kill -TERM "$one" 2>/dev/null; done
   rm -rf "$output/.keys" "$output/scheduler.json"
   if [ -e "$output/RELION_JOB_EXIT_SUCCESS" ]; then
@@ -80,7 +80,7 @@ $(tail -n 5 "$output/queue.log" 2>/dev/null)"
 }
 
 until=
-trap 'stop "the queue ended the job (cancelled, preempted, or the machine went down)"' TERM
+trap 'stop "the queue ended the job (cancelled, preempted, or the machine went down)"' TERM USR2
 trap 'stop "the time limit of the queue is near; give more --time, or go on with --continue"' USR1
 trap finish EXIT
 cd {project} || fail "the project folder is not there on $(hostname)"

@@ -4,7 +4,7 @@
     status = ["squeue", "--noheader", "--jobs={job}"]
     cancel = ["scancel", "{job}"]
     job = '^(\\d+)'                                    finds the number of the job in the answer to submit
-    waiting, running, ended, gone = regular expressions for the answer to status; gone: the queue does not know the job (any more)
+    waiting, running, ended, gone = regular expressions for the answer to status, in this order; gone: the queue does not know the job (any more)
     plain, workers = the templates of its scripts, beside the TOML file
 """
 
@@ -102,7 +102,7 @@ def state(queue: Queue, job: str) -> State:
     done = _ask(words)
     answer = f"{done.stdout}\n{done.stderr}"
     for name in STATES:
-        if done.returncode == 0 and re.search(getattr(queue, name), done.stdout, re.MULTILINE):
+        if done.returncode == 0 and re.search(getattr(queue, name).replace("{job}", re.escape(job)), done.stdout, re.MULTILINE):
             return name
     if re.search(queue.gone, answer, re.MULTILINE) or (done.returncode == 0 and not done.stdout.strip()):
         return "ended"
