@@ -92,7 +92,7 @@ def test_the_templates_of_slurm_are_good_shell(kind: str) -> None:
 
 
 def guarded(folder: Path, body: str, grace: int = 20) -> subprocess.Popen[str]:
-    text = GUARD.read_text().replace("grace=20", f"grace={grace}") + body
+    text = GUARD.read_text().replace("grace=25", f"grace={grace}") + body
     folder.mkdir(exist_ok=True)
     script = render(text, given(output=str(folder), project=str(folder.parent)), "guard")
     return subprocess.Popen(["bash", "-c", script], stderr=subprocess.DEVNULL, text=True)

@@ -5,7 +5,7 @@
 #   fail REASON       give up
 output={output}
 reason= asked= code=1 job= helpers=
-grace=20  # s between the wish to stop and the end; queues kill after 30
+grace=25  # s between the wish to stop and the end; queues kill after 30
 
 stop() {  # the job stops cleanly when it finds this file; where it is already, the user wants the job to stop
   [ -z "$reason" ] || return
@@ -30,7 +30,8 @@ start_scheduler() {  # only who has this key can talk to the scheduler, which ex
     export "DASK_DISTRIBUTED__COMM__TLS__${part}__KEY=$keys/key.pem" "DASK_DISTRIBUTED__COMM__TLS__${part}__CERT=$keys/certificate.pem"
   done
   export DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=2 DASK_DISTRIBUTED__SCHEDULER__WORKER_SATURATION=1.0
-  {python} -m dask scheduler --scheduler-file "$output/scheduler.json" --protocol tls --port 0 --no-dashboard &
+  export DASK_DISTRIBUTED__SCHEDULER__HTTP__ROUTES='[]' DASK_DISTRIBUTED__WORKER__HTTP__ROUTES='[]'  # their web pages would be open to all
+  {python} -m dask scheduler --scheduler-file "$output/scheduler.json" --protocol tls --port 0 --no-dashboard --dashboard-address :0 &
   needs $!
   local first=$SECONDS
   until [ -s "$output/scheduler.json" ]; do
