@@ -7,16 +7,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+import tifffile
 
 from verglas.cli.queue import entry_of, outcome
 from verglas.jobs.folder import MARKERS
+from verglas.jobs.registry import ENTRIES
 from verglas.testing.slurm import wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 HERE, SOURCE = Path(__file__).parent, Path(__file__).parents[2] / "src"
-LONG = 400.0
+LONG = 900.0
 """Seconds of patience: a busy machine takes a minute to start a process with torch."""
 
 
@@ -91,6 +94,7 @@ def test_nobody_else_can_talk_to_the_scheduler(project: Path) -> None:
     for one in (address, address.replace("tls", "tcp")):
         with pytest.raises((OSError, TypeError)):
             Client(one, timeout=3)
+    assert len(workers_of(folder)) == 2
     assert "stop" in verglas("queue", "cancel", folder)
     assert ended(folder) == "ABORTED", told(folder)
     assert (folder / "rows.jsonl").exists() or len(list(Path("marks").iterdir())) <= 2
@@ -124,7 +128,9 @@ def test_a_job_that_is_killed_with_its_script(project: Path) -> None:
     verglas("submit", "--", "squares", "--number", 100, "--seconds", 1, "--marks", "marks")
     folder = Path("Squares/job001")
     wait_for("an item at work", lambda: list(Path("marks").iterdir()), LONG)
-    subprocess.run(["scancel", "--full", "--signal=KILL", entry_of(folder).job], check=True)
+    script = next(one for one in psutil.process_iter(["cmdline"]) if any("slurm_script" in word for word in one.info["cmdline"] or ()))
+    for one in (script, *script.children(recursive=True)):
+        one.kill()
     wait_for("its end", lambda: queue_state(folder) == "ended", 60)
     assert "failed" in verglas("queue", "status", folder)
     assert outcome(folder) == "FAILURE" and "left no reason" in (folder / "run.err").read_text()
@@ -148,6 +154,59 @@ def test_torchrun_under_srun(project: Path) -> None:
     folder = Path("Class2D/job001")
     assert ended(folder) == "SUCCESS", told(folder)
     assert json.loads((folder / "job.json").read_text())["processes"] == 2
+
+
+def drifting_movie(path: Path, seed: int) -> None:
+    """Counts of 8 frames of 512 px at 1 Å: noise with the Thon rings of 1.5 µm (300 kV, 2.7 mm), drifting by (1, -0.5) px per frame."""
+    rng, side, frames = np.random.default_rng(seed), 512, 8
+    y, x = np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side), indexing="ij")
+    squared, wavelength = x**2 + y**2, 0.0197
+    phase = np.pi * wavelength * 15000 * squared - 0.5 * np.pi * 2.7e7 * wavelength**3 * squared**2
+    specimen = np.fft.fft2(rng.normal(size=(side, side))) * np.sin(phase + 0.07)
+    shifted = [np.fft.ifft2(specimen * np.exp(-2j * np.pi * n * (x - 0.5 * y))).real for n in range(frames)]
+    tifffile.imwrite(path, rng.poisson(np.clip(4 + 2 * np.stack(shifted), 0, None)).astype(np.uint8), compression="zlib")
+
+
+MOVIES = """data_optics
+loop_
+_rlnOpticsGroupName
+_rlnOpticsGroup
+_rlnMicrographOriginalPixelSize
+_rlnVoltage
+_rlnSphericalAberration
+_rlnAmplitudeContrast
+mine 1 1.0 300 2.7 0.07
+
+data_movies
+loop_
+_rlnMicrographMovieName
+_rlnOpticsGroup
+movies/0.tiff 1
+movies/1.tiff 1
+movies/2.tiff 1
+movies/3.tiff 1
+"""
+
+
+@pytest.mark.skipif(not {"motioncorr", "ctf"} <= set(ENTRIES), reason="there are no jobs motioncorr and ctf yet")
+def test_motion_correction_and_ctf_while_a_worker_is_killed(project: Path) -> None:
+    from verglas.io.micrographs_star import read_micrographs
+
+    (project / "movies").mkdir()
+    for n in range(4):
+        drifting_movie(project / "movies" / f"{n}.tiff", n)
+    (project / "movies.star").write_text(MOVIES)
+    verglas("submit", "--tasks", 2, "--", "motioncorr", "--movies", "movies.star", "--output", "motion")
+    wait_for("a finished movie", lambda: Path("motion/rows.jsonl").exists() and Path("motion/rows.jsonl").read_text().strip(), LONG)
+    for nanny in workers_of(Path("motion"))[:1]:
+        for one in (*nanny.children(recursive=True), nanny):
+            one.kill()
+    assert ended(Path("motion")) == "SUCCESS", told(Path("motion"))
+    assert len(read_micrographs("motion/corrected_micrographs.star")) == 4
+    verglas("submit", "--tasks", 2, "--", "ctf", "--micrographs", "motion/corrected_micrographs.star", "--output", "ctf")
+    assert ended(Path("ctf")) == "SUCCESS", told(Path("ctf"))
+    found = read_micrographs("ctf/micrographs_ctf.star").defocus
+    assert found is not None and np.allclose(found.u, 15000, atol=500)
 
 
 def test_markers_have_the_names_that_the_script_uses() -> None:
