@@ -181,11 +181,7 @@ data_movies
 loop_
 _rlnMicrographMovieName
 _rlnOpticsGroup
-movies/0.tiff 1
-movies/1.tiff 1
-movies/2.tiff 1
-movies/3.tiff 1
-"""
+""" + "".join(f"movies/{n}.tiff 1\n" for n in range(12))
 
 
 @pytest.mark.skipif(not {"motioncorr", "ctf"} <= set(ENTRIES), reason="there are no jobs motioncorr and ctf yet")
@@ -193,16 +189,18 @@ def test_motion_correction_and_ctf_while_a_worker_is_killed(project: Path) -> No
     from verglas.io.micrographs_star import read_micrographs
 
     (project / "movies").mkdir()
-    for n in range(4):
+    for n in range(12):
         drifting_movie(project / "movies" / f"{n}.tiff", n)
     (project / "movies.star").write_text(MOVIES)
-    verglas("submit", "--tasks", 2, "--", "motioncorr", "--movies", "movies.star", "--output", "motion")
+    verglas("submit", "--tasks", 2, "--", "motioncorr", "--movies", "movies.star", "--dose-per-frame", 1, "--patches-x", 1, "--patches-y", 1,
+            "--output", "motion")
     wait_for("a finished movie", lambda: Path("motion/rows.jsonl").exists() and Path("motion/rows.jsonl").read_text().strip(), LONG)
-    for nanny in workers_of(Path("motion"))[:1]:
-        for one in (*nanny.children(recursive=True), nanny):
-            one.kill()
+    nanny = workers_of(Path("motion"))[0]
+    for one in (*nanny.children(recursive=True), nanny):
+        one.kill()
+    assert outcome(Path("motion")) is None
     assert ended(Path("motion")) == "SUCCESS", told(Path("motion"))
-    assert len(read_micrographs("motion/corrected_micrographs.star")) == 4
+    assert len(read_micrographs("motion/corrected_micrographs.star")) == 12
     verglas("submit", "--tasks", 2, "--", "ctf", "--micrographs", "motion/corrected_micrographs.star", "--output", "ctf")
     assert ended(Path("ctf")) == "SUCCESS", told(Path("ctf"))
     found = read_micrographs("ctf/micrographs_ctf.star").defocus
