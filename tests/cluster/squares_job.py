@@ -1,7 +1,6 @@
 """A job for these tests: squares of numbers, each one item of work."""
 
 import json
-import sys
 from pathlib import Path
 
 from verglas.jobs.each import check_workers, each, workers_option
@@ -31,9 +30,3 @@ def run(params: SquaresParams, context: Context) -> None:
 
 JOB = Job("squares", "Squares", "Squares of numbers.", SquaresParams, check, run, can_continue=True)
 ENTRIES["squares"] = Entry("squares_job", "JOB", "Squares of numbers.")
-
-if __name__ == "__main__":
-    from verglas.cli.main import main
-
-    sys.modules["squares_job"] = sys.modules["__main__"]
-    main()
