@@ -36,8 +36,8 @@ class Candidate:
     score: float
 
 
-def search(cells: Cells, lens: Lens, wanted: Range, count: int = 6) -> tuple[list[Candidate], np.ndarray, np.ndarray]:
-    """The `count` best local maxima over mean defocus; also the grid of mean defocus (D,) and the best score at each (D,).
+def search(cells: Cells, lens: Lens, wanted: Range, count: int) -> list[Candidate]:
+    """The `count` best local maxima over mean defocus, best first.
 
     score = sum over bands of max(0, n)^2 / (2 d variance), n = sum of weight data model and d = sum of weight model^2 in the band, which is what
     is left of the Gaussian likelihood when the strength of each band takes its best value. As a sector sees only one defocus,
@@ -65,7 +65,7 @@ def search(cells: Cells, lens: Lens, wanted: Range, count: int = 6) -> tuple[lis
             better = score > best
             best[better] = score[better]
             where[better] = a1, a2, phase
-    return _peaks(grid[inner], best, where, count), grid[inner], best
+    return _peaks(grid[inner], best, where, count)
 
 
 def _table(cells: Cells, lens: Lens, k: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
@@ -73,8 +73,7 @@ def _table(cells: Cells, lens: Lens, k: np.ndarray, grid: np.ndarray) -> tuple[n
     shells = len(k)
     weighted = (cells.weight * cells.data)[:, :shells].reshape(-1, _GROUP, shells).sum(1)
     weight = cells.weight[:, :shells].sum(0)
-    even = Lens(lens.wavelength, lens.cs, lens.contrast)
-    phase = np.stack([gamma(even, Aim(one), k * k) for one in grid])
+    phase = np.stack([gamma(lens, Aim(one), k * k) for one in grid])
     rings = np.exp(2j * (phase % pi)).astype(np.complex64)
     round_part = cells.radial[:shells]
     q = np.linalg.qr(round_part * np.sqrt(weight)[:, None])[0].astype(np.float32)
