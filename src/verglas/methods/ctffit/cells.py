@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import BSpline
 
+from verglas.methods.ctffit.background import Background, background
 from verglas.methods.ctffit.spectrum import Spectrum
 
 SECTORS = 60
 """Sectors of half the plane (3 degrees each); a spectrum is the same at k and -k."""
 _PER_PIXEL = 2
 """Cells per pixel of radius: the rings of high defocus are hardly two pixels apart."""
-_KNOT = 0.035
-"""1/Å between knots of the radial background."""
 _CROSS = 2
 """Rows and columns next to the axes that are left out: the cross of the edges of the micrograph."""
 _CLIP = 5.0
@@ -22,8 +20,7 @@ _CLIP = 5.0
 @dataclass(frozen=True)
 class Cells:
     """Cell [sector, shell] of a grid (A, R): k2 1/Å², cos2, sin2 of twice its direction (means over its pixels), weight (number of pixels),
-    data (power over background - 1, orthogonal to the background); k (R,) 1/Å of the shells; basis (A R, M) orthonormal under the weights; radial (R, m) its splines of the radius alone; mean (R,)
-    the rotational mean of power over background - 1; variance: of the data of one pixel.
+    data (power over background - 1, less what the background can follow of it); k (R,) 1/Å of the shells; variance: of the data of one pixel.
     """
 
     k: np.ndarray
@@ -32,17 +29,13 @@ class Cells:
     sin2: np.ndarray
     weight: np.ndarray
     data: np.ndarray
-    basis: np.ndarray
-    radial: np.ndarray
-    mean: np.ndarray
+    background: Background
     variance: float
 
     def flat(self, model: np.ndarray) -> np.ndarray:
         """model (A, R) less its part in the background: what the data can show of it."""
-        root = np.sqrt(self.weight).ravel()
-        inside = (model.ravel() * root) @ self.basis
-        out = model - np.divide(self.basis @ inside, root, out=np.zeros_like(root), where=root > 0).reshape(model.shape)
-        return out.astype(np.float32)
+        out: np.ndarray = (model - self.background.part(model)).astype(np.float32)
+        return out
 
 
 def cells(spectrum: Spectrum, coarsest: float, finest: float) -> Cells:
@@ -67,42 +60,17 @@ def cells(spectrum: Spectrum, coarsest: float, finest: float) -> Cells:
 
     k = low + (np.arange(shells) + 0.5) * step / _PER_PIXEL
     angle = (np.arange(SECTORS) + 0.5) / SECTORS * np.pi - np.pi / 2
-    basis = _background(k, angle) * np.sqrt(weight)[:, None]
-    basis = np.linalg.qr(basis[:, np.abs(basis).sum(0) > 0])[0]
+    smooth = background(k, angle, weight.reshape(shape))
     level = average(power)
     level = np.log(np.maximum(level, 1e-3 * np.median(level[level > 0])))
-    level = _smooth(level, weight, basis)
+    level = smooth.part(level)
     ratio = power / np.exp(level.ravel()[index]) - 1.0
     spread = 1.4826 * np.median(np.abs(ratio - np.median(ratio)))
     ratio = np.clip(ratio, -_CLIP * spread, _CLIP * spread)
     data = average(ratio)
-    mean = (data * weight.reshape(shape)).sum(0) / np.maximum(weight.reshape(shape).sum(0), 1)
-    data -= _smooth(data, weight, basis)
+    data -= smooth.part(data)
     scatter = ratio - data.ravel()[index]
     variance = float(np.square(scatter).sum() / max(1, len(ratio) - np.count_nonzero(weight)))
     c2, s2 = (x * x - y * y) / (x * x + y * y), 2 * x * y / (x * x + y * y)
-    as32 = (one.astype(np.float32) for one in (average(radius**2), average(c2), average(s2), weight.reshape(shape), data, basis))
-    return Cells(k, *as32, _splines(k, _KNOT), mean, variance)
-
-
-def _background(k: np.ndarray, angle: np.ndarray) -> np.ndarray:
-    """(A R, M): cubic splines of k, times 1 and, with knots three times as far apart, times cos and sin of 2 and 4 angles."""
-    fine, wide = _splines(k, _KNOT), _splines(k, 3 * _KNOT)
-    turns = np.stack([wave(m * angle) for m in (2, 4) for wave in (np.cos, np.sin)])
-    round_part = np.broadcast_to(fine, (len(angle), *fine.shape))
-    turned = np.einsum("ta,rm->artm", turns, wide).reshape(len(angle), len(k), -1)
-    return np.concatenate((round_part, turned), axis=2).reshape(len(angle) * len(k), -1)
-
-
-def _splines(k: np.ndarray, knot: float) -> np.ndarray:
-    """(R, m) cubic B-splines on [k[0], k[-1]]."""
-    pieces = max(2, round((k[-1] - k[0]) / knot))
-    inner = np.linspace(k[0], k[-1] * (1 + 1e-9), pieces + 1)
-    return BSpline.design_matrix(k, np.r_[[inner[0]] * 3, inner, [inner[-1]] * 3], 3).toarray()
-
-
-def _smooth(values: np.ndarray, weight: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """The part of values (A, R) that the background can follow, least squares under the weights."""
-    root = np.sqrt(weight)
-    fitted = basis @ ((values.ravel() * root) @ basis)
-    return np.divide(fitted, root, out=np.zeros_like(root), where=root > 0).reshape(values.shape)
+    as32 = (one.astype(np.float32) for one in (average(radius**2), average(c2), average(s2), weight.reshape(shape), data))
+    return Cells(k, *as32, smooth, variance)

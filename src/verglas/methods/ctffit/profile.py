@@ -66,7 +66,7 @@ def _window(k: np.ndarray, lens: Lens, mean: float) -> np.ndarray:
 def _windowed(k: np.ndarray, one: np.ndarray, other: np.ndarray, weight: np.ndarray, width: np.ndarray) -> np.ndarray:
     """(R,): correlation of two curves around every k under a Gaussian window of the given width."""
     near = np.exp(-0.5 * ((k[None, :] - k[:, None]) / width[:, None]) ** 2) * weight[None, :]
-    cross, first, second = near @ (one * other), near @ (one * one), near @ (other * other)
+    cross, first, second = (np.einsum("kr,r->k", near, product) for product in (one * other, one * one, other * other))
     norm = np.sqrt(first * second)
     return np.divide(cross, norm, out=np.zeros_like(cross), where=norm > 0)
 

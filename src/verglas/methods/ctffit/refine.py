@@ -38,7 +38,7 @@ def refine(cells: Cells, lens: Lens, start: Aim, finest: float, expected: float,
     for _ in range(rounds):
         weight = cells.weight / cells.variance
         jacobian = slopes * strength.astype(np.float32)
-        curvature = np.einsum("iar,jar,ar->ij", jacobian, jacobian, weight, optimize=True).astype(np.float64) + np.diag(prior)
+        curvature = np.einsum("iar,jar->ij", jacobian * weight, jacobian).astype(np.float64) + np.diag(prior)
         push = np.einsum("iar,ar->i", jacobian, weight * (cells.data - strength.astype(np.float32) * model)).astype(np.float64)
         push -= prior * np.array([0.0, aim.a1, aim.a2, 0.0])[:len(prior)]
         for _ in range(4):

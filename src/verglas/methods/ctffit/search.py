@@ -75,19 +75,18 @@ def _table(cells: Cells, lens: Lens, k: np.ndarray, grid: np.ndarray) -> tuple[n
     weight = cells.weight[:, :shells].sum(0)
     phase = np.stack([gamma(lens, Aim(one), k * k) for one in grid])
     rings = np.exp(2j * (phase % pi)).astype(np.complex64)
-    round_part = cells.radial[:shells]
-    q = np.linalg.qr(round_part * np.sqrt(weight)[:, None])[0].astype(np.float32)
-    root = np.sqrt(weight)
-    rings -= ((rings * root) @ q @ q.T) / np.maximum(root, 1e-3)
+    smooth = cells.background.fine[:shells].astype(np.float32)
+    inverse = np.linalg.pinv(np.einsum("rm,r,rn->mn", smooth, weight, smooth), rcond=1e-6, hermitian=True)
+    rings -= np.einsum("dm,mr->dr", np.einsum("dr,rm->dm", rings * weight, smooth), np.einsum("mn,rn->mr", inverse, smooth))
     bands = ((k - k[0]) / _BAND).astype(int)
     table = np.empty((len(weighted), len(grid), bands[-1] + 1), np.complex64)
     plain, square = np.empty((len(grid), bands[-1] + 1), np.float32), np.empty((len(grid), bands[-1] + 1), np.complex64)
     for band in range(bands[-1] + 1):
         inside = bands == band
         part = rings[:, inside]
-        table[:, :, band] = weighted[:, inside] @ part.T
-        plain[:, band] = (np.abs(part) ** 2) @ weight[inside]
-        square[:, band] = (part * part) @ weight[inside]
+        table[:, :, band] = np.einsum("ar,dr->ad", weighted[:, inside], part)
+        plain[:, band] = np.einsum("dr,r->d", np.abs(part) ** 2, weight[inside])
+        square[:, band] = np.einsum("dr,dr,r->d", part, part, weight[inside])
     return table, (plain, square)
 
 
