@@ -9,6 +9,7 @@ from verglas.jobs.spec import Context, Job, JobParams, Plan, PlanLine, option
 
 if TYPE_CHECKING:
     from verglas.jobs.ctf_work import FitOne
+    from verglas.methods.ctffit import Range
 
 
 class CtfParams(JobParams):
@@ -40,8 +41,8 @@ def check(params: CtfParams, context: Context) -> Plan:
         raise InputError(f"from {params.min_defocus:g} to {params.max_defocus:g} Å is no range", where="--min-defocus, --max-defocus",
                          remedy="the second must be larger")
     if params.min_resolution <= 1.5 * params.max_resolution:
-        raise InputError(f"from {params.min_resolution:g} to {params.max_resolution:g} Å holds too few rings", where="--min-resolution, --max-resolution",
-                         remedy="e.g. 30 and 4 Å")
+        raise InputError(f"from {params.min_resolution:g} to {params.max_resolution:g} Å holds too few rings",
+                         where="--min-resolution, --max-resolution", remedy="e.g. 30 and 4 Å")
     if params.phase_shift and params.max_phase <= params.min_phase:
         raise InputError(f"from {params.min_phase:g} to {params.max_phase:g}° is no range", where="--min-phase, --max-phase",
                          remedy="the second must be larger; leave --phase-shift out if there is no phase plate")
@@ -68,7 +69,8 @@ def prepared(params: CtfParams, context: Context) -> "FitOne":
     return FitOne(micrographs, inputs, kind, told, wanted(params), params.box, context.project.resolve(), context.output.resolve())
 
 
-def wanted(params: CtfParams):  # type: ignore[no-untyped-def]
+def wanted(params: CtfParams) -> "Range":
+    """The options as the method takes them: Å and radians."""
     from verglas.methods.ctffit import Range, phase_grid
     from verglas.units import DEGREE
 

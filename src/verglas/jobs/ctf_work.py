@@ -56,7 +56,8 @@ class FitOne:
             raise DataError(found + ", expected one image", where=str(path), remedy="make it again")
         if self.kind == "images":
             if min(image.shape) < 256:
-                raise InputError(f"{image.shape[1]} x {image.shape[0]} px is too small for a spectrum", where=str(path), remedy="give larger micrographs")
+                raise InputError(f"{image.shape[1]} x {image.shape[0]} px is too small for a spectrum, expected 256 or more", where=str(path),
+                                 remedy="give larger micrographs")
             return of_micrograph(image, self.micrographs.optics[self.micrographs.optics_index[index]].pixel_size, self.box)
         if image.shape[0] != image.shape[1] or header.pixel_size <= 0:
             raise DataError(f"{image.shape[1]} x {image.shape[0]} px of {header.pixel_size:g} Å, expected a square spectrum with its pixel size",
@@ -69,17 +70,11 @@ class FitOne:
 
 
 def door(micrographs: Micrographs, path: Path) -> None:
-    """Micrographs, at least one, with optics that a CTF can be computed from."""
+    """Micrographs, at least one. (Voltage, Cs and contrast are checked when the optics table is read.)"""
     if micrographs.movies:
         raise InputError("these are movies", where=str(path), remedy="correct their motion first: verglas motioncorr")
     if not len(micrographs):
         raise InputError("no micrographs", where=str(path), remedy="give another STAR file")
-    for group in micrographs.optics:
-        if not (20 <= group.voltage_kv <= 2000 and 0 <= group.cs_mm < 100 and 0 <= group.amplitude_contrast < 1 and group.pixel_size > 0):
-            raise InputError(
-                f"optics group {group.name}: {group.voltage_kv:g} kV, Cs {group.cs_mm:g} mm, amplitude contrast {group.amplitude_contrast:g}, pixel "
-                f"{group.pixel_size:g} Å; expected 20 to 2000 kV, Cs 0 to 100 mm, contrast 0 to 1, a pixel above 0", where=f"{path}, data_optics",
-                remedy="correct the optics table")
 
 
 def sources(micrographs: Micrographs, power_spectra: bool, no_dw: bool) -> tuple[tuple[str, ...], str, str]:
