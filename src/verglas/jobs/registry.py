@@ -18,6 +18,7 @@ class Entry(NamedTuple):
 
 
 ENTRIES: dict[str, Entry] = {
+    "extract": Entry("verglas.jobs.extract", "JOB", "Particle images from micrographs, at picks or where a refinement found the particles."),
     "refine3d": Entry(
         "verglas.jobs.refine3d", "JOB", "Refine one structure from particles and a starting map, halves kept independent."
     ),

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+FLAT = 1e-10
+"""An image whose background deviates less than this from a plane holds nothing."""
+
 
 @dataclass(frozen=True)
 class Dust:
@@ -20,36 +23,28 @@ def background(box: int, radius: float) -> Tensor:
     return axis[:, None] ** 2 + axis[None] ** 2 > radius**2
 
 
-def mean_and_sigma(images: Tensor, outside: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation (N,) float64 over the background of images (N, B, B)."""
-    values = images.flatten(1)[:, outside.flatten()].double()
-    return values.mean(1), values.std(1, correction=0)
-
-
-def without_ramp(images: Tensor, outside: Tensor) -> Tensor:
-    """Images minus the plane a x + b y + c that fits their background best (least squares, float64). (N, B, B) -> (N, B, B)."""
-    box = images.shape[-1]
-    axis = torch.arange(box, dtype=torch.float64) - box // 2
-    plane = torch.stack((axis.expand(box, box), axis[:, None].expand(box, box), torch.ones(box, box, dtype=torch.float64))).flatten(1)
-    seen = plane[:, outside.flatten()]
-    weights = images.flatten(1)[:, outside.flatten()].double() @ torch.linalg.pinv(seen)
-    return images - (weights @ plane).to(images.dtype).view_as(images)
-
-
 def normalise(images: Tensor, outside: Tensor, ramp: bool = True) -> tuple[Tensor, Tensor]:
-    """(y, sigma) with y = (x - plane - mean) / sigma, mean and sigma of the background; flat images (sigma 0) are not divided.
+    """(y, sigma): y = (x - p) / sigma, with p the plane a x + b y + c that fits the background best and sigma what it leaves of it.
 
-    (N, B, B) -> (N, B, B) of the same type, and sigma (N,) float64. `ramp` False: no plane is taken away.
+    Least squares in float64. `ramp` False: p = c, the mean of the background. Flat images (sigma 0) are not divided.
+    (N, B, B) -> (N, B, B) of the same type, and sigma (N,) float64.
     """
-    level = without_ramp(images, outside) if ramp else images
-    mean, sigma = mean_and_sigma(level, outside)
-    scale = torch.where(sigma > 1e-10, 1.0 / sigma, 1.0)
-    return (level - mean.to(level.dtype)[:, None, None]) * scale.to(level.dtype)[:, None, None], sigma
+    box, where = images.shape[-1], outside.flatten().nonzero().squeeze(1)
+    axis = torch.arange(box, dtype=torch.float64) - box // 2
+    basis = torch.stack((torch.ones(box, box, dtype=torch.float64), axis.expand(box, box), axis[:, None].expand(box, box))).flatten(1)
+    basis = basis if ramp else basis[:1]
+    seen, values = basis[:, where], images.flatten(1)[:, where].double()
+    weights = values @ seen.T @ torch.linalg.inv(seen @ seen.T)
+    sigma = (values - weights @ seen).square_().mean(1).sqrt_()
+    scale = torch.where(sigma > FLAT, 1.0 / sigma, 1.0).to(images.dtype)
+    level = torch.addmm(images.flatten(1), weights.to(images.dtype), basis.to(images.dtype), alpha=-1)
+    return level.mul_(scale[:, None]).view_as(images), sigma
 
 
 def without_dust(images: Tensor, outside: Tensor, dust: Dust, generator: torch.Generator) -> Tensor:
     """Pixels above mean + white sigma or below mean - black sigma replaced by draws of N(mean, sigma) of the background."""
-    mean, sigma = (value.to(images.dtype)[:, None, None] for value in mean_and_sigma(images, outside))
+    values = images.flatten(1)[:, outside.flatten()].double()
+    mean, sigma = (one.to(images.dtype)[:, None, None] for one in (values.mean(1), values.std(1, correction=0)))
     bad = torch.zeros_like(images, dtype=torch.bool)
     if dust.white is not None:
         bad |= images > mean + dust.white * sigma

@@ -25,7 +25,7 @@ def closest_edge(xy: np.ndarray, box: int, shape: tuple[int, int]) -> np.ndarray
 def touches(xy: np.ndarray, box: int, shape: tuple[int, int]) -> np.ndarray:
     """(N,) whether a window holds at least one pixel of a micrograph (ny, nx)."""
     first = corners(xy, box)
-    return ((first + box > 0) & (first < np.array(shape[::-1]))).all(axis=1)
+    return np.all((first + box > 0) & (first < np.array(shape[::-1])), axis=1)
 
 
 def recentred(xy: np.ndarray, poses: Poses, pixel_size: float | np.ndarray, point: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:

@@ -24,7 +24,7 @@ class Recipe:
     radius: float | None
     invert: bool = True
     ramp: bool = True
-    dust: Dust = Dust()
+    dust: Dust | None = None
 
 
 def images(micrograph: np.ndarray, xy: np.ndarray, recipe: Recipe, seed: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -40,7 +40,7 @@ def images(micrograph: np.ndarray, xy: np.ndarray, recipe: Recipe, seed: int = 0
     for start in range(0, len(xy), step):
         block = torch.from_numpy(windows(micrograph, first[start : start + step], recipe.box, level))
         block = rewindow(shrink(block, recipe.rescale), recipe.window)
-        if recipe.dust != Dust():
+        if recipe.dust is not None:
             block = without_dust(block, outside, recipe.dust, generator)
         if recipe.radius is not None:
             block, sigma = normalise(block, outside, recipe.ramp)
