@@ -191,7 +191,8 @@ def test_images_are_relions_on_real_micrographs(tmp_path: Path, ours: dict[str, 
     (tmp_path / "picks" / "mics").mkdir(parents=True)
     write_star(tmp_path / "picks/mics/May08_03.05.02_pick.star", {"": Table({"rlnCoordinateX": xy[:, 0], "rlnCoordinateY": xy[:, 1]})})
     places = ["--coord_suffix", "_pick.star", "--coord_dir", "picks/", "--part_star", "rel.star", "--part_dir", "Rel/"]
-    subprocess.run([program, "--i", "mics.star", *places, "--extract", "--extract_size", "128", *theirs], cwd=tmp_path, check=True, capture_output=True)
+    command = [program, "--i", "mics.star", *places, "--extract", "--extract_size", "128", *theirs]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     found, _ = read_volume(folder / "mics/May08_03.05.02.mrcs")
     expected, _ = read_volume(tmp_path / "Rel/mics/May08_03.05.02.mrcs")
     assert len(found) == len(xy) and np.abs(found - expected).max() < 2e-6 * np.abs(expected).max()

@@ -18,6 +18,8 @@ class Entry(NamedTuple):
 
 
 ENTRIES: dict[str, Entry] = {
+    "import movies": Entry("verglas.jobs.import_movies", "MOVIES_JOB", "Movies with voltage, Cs, pixel size, dose and gain; links, never copies."),
+    "import micrographs": Entry("verglas.jobs.import_movies", "MICROGRAPHS_JOB", "Micrographs with voltage, Cs and pixel size; links, never copies."),
     "extract": Entry("verglas.jobs.extract", "JOB", "Particle images from micrographs, at picks or where a refinement found the particles."),
     "refine3d": Entry(
         "verglas.jobs.refine3d", "JOB", "Refine one structure from particles and a starting map, halves kept independent."
