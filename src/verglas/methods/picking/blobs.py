@@ -1,6 +1,6 @@
 """Picking without templates: whitened discs find the first particles, the profile of these finds them all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -9,10 +9,12 @@ from verglas.methods.picking.choose import Chosen, Limits, accepted, choose_pick
 from verglas.methods.picking.contamination import contamination
 from verglas.methods.picking.field import Field, make_field
 from verglas.methods.picking.profile import disc, learnt_profile, radial_image
-from verglas.methods.picking.scores import ScoreMaps, answer, whiten
+from verglas.methods.picking.scores import ScoreMaps, answer, energy, spectra
 
-ROUNDS = 3
+ROUNDS = 6
 DISCS = 4
+SEEDS = 0.2
+"""The profile is first learnt from so many of the best, in parts of the number of particles for which there is room, sure or not."""
 ENOUGH = 8
 """Particles that a profile is learnt from, at least."""
 
@@ -53,19 +55,38 @@ def blob_scores(micrograph: np.ndarray, pixel: float, options: BlobOptions) -> S
 
 
 def learn(field: Field, options: BlobOptions) -> tuple[ScoreMaps, np.ndarray]:
-    """Scores of discs of the given range, then ROUNDS times of the median profile of what is found; and the particles (N, 2) px of the last."""
-    white = whiten(field, options.largest, options.lowpass)
-    answers = torch.stack([answer(white, disc(field, float(d)).expand_as(white.channels)) for d in np.linspace(options.smallest, options.largest, DISCS)])
+    """Scores of discs of the given range, then up to ROUNDS times of the median profile of what is found; and the particles (N, 2) px of the last."""
+    of = spectra(field, options.largest, options.lowpass)
+    answers = torch.stack([answer(of, disc(field, float(d))) for d in np.linspace(options.smallest, options.largest, DISCS)])
     maps = as_maps(field, answers.amax(0), (-answers).amax(0))
     xy = surest(maps, options)
+    best, known = (maps, xy), np.empty((0, 2))
+    room = field.size[0] * field.size[1] * (field.pixel / options.largest) ** 2
+    xy = xy if len(xy) > SEEDS * room else contest(maps, options.apart / maps.pixel)[0][: int(SEEDS * room)]
     for _ in range(ROUNDS):
-        if len(xy) < ENOUGH:
+        if len(xy) < ENOUGH or (len(xy) == len(known) and np.abs(xy - known).max() < 0.2):
             break
-        profiles = [learnt_profile(field, one.numpy(), xy, options.largest) for one in white.channels]
-        z = answer(white, torch.stack([radial_image(field, one) for one in profiles]))
+        known = xy
+        z = answer(of, radial_image(field, learnt_profile(field, field.image.numpy(), xy, options.largest)))
         maps = as_maps(field, z, -z)
         xy = surest(maps, options)
+        best = (maps, xy) if len(xy) >= len(best[1]) else best
+    maps, xy = best
+    if len(xy) >= ENOUGH:
+        maps = replace(maps, centre=centres(field, xy, options), reach=options.smallest / 8)
     return maps, xy
+
+
+def centres(field: Field, xy: np.ndarray, options: BlobOptions) -> np.ndarray:
+    """sum over two channels, the image and its energy, of X * P / var(X), with P the median profile of the particles at xy: (rows, columns)."""
+    channels = (field, energy(field, options.largest, options.lowpass))
+    total = torch.zeros_like(field.image)
+    for one in channels:
+        of = spectra(one, options.largest, options.lowpass)
+        profile = radial_image(one, learnt_profile(one, one.image.numpy(), xy, options.largest))
+        weight = of.passed / one.image[one.valid].var()
+        total += torch.fft.irfft2(of.transform * torch.fft.rfft2(profile).conj() * weight, s=one.image.shape)
+    return total[: field.size[0], : field.size[1]].numpy()
 
 
 def surest(maps: ScoreMaps, options: BlobOptions) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from verglas.methods.picking.peaks import keep_apart, maxima
+from verglas.methods.picking.peaks import climb, keep_apart, maxima
 from verglas.methods.picking.scores import ScoreMaps
 from verglas.types import Coordinates
 
@@ -52,7 +52,8 @@ def choose_picks(maps: ScoreMaps, limits: Limits) -> Chosen:
     lowest = (max(float(fom[good - 1]), LEAST_FOM) if good else np.inf) if limits.threshold == "auto" else float(limits.threshold)
     keep = (fom >= lowest) & (z >= limits.least_sd) & (z <= limits.most_sd) & _inside(xy, maps, limits.border / maps.pixel)
     y, x = index[keep].T
-    picks = Coordinates(maps.to_micrograph(xy[keep]), fom[keep], maps.template[y, x].astype(np.int64) + 1, maps.psi[y, x].astype(np.float64), {})
+    xy = xy[keep] if maps.centre is None else climb(maps.centre, xy[keep], maps.reach / maps.pixel)
+    picks = Coordinates(maps.to_micrograph(xy), fom[keep], maps.template[y, x].astype(np.int64) + 1, maps.psi[y, x].astype(np.float64), {})
     return Chosen(picks, z[keep], typical, lowest, float(false[keep][-1]) if keep.any() else 0.0)
 
 

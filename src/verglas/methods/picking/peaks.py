@@ -34,3 +34,13 @@ def keep_apart(xy: np.ndarray, distance: float) -> np.ndarray:
         if keep[i]:
             keep[[j for j in near[i] if j > i]] = False
     return keep
+
+
+def climb(score: np.ndarray, xy: np.ndarray, reach: float) -> np.ndarray:
+    """Each position (N, 2) moved to the local maximum of `score` nearest to it within `reach` px; left where there is none."""
+    tops, _ = maxima(score, -np.inf)
+    if len(xy) == 0 or len(tops) == 0:
+        return xy
+    distance, which = cKDTree(tops).query(xy)
+    moved: np.ndarray = np.where((distance <= reach)[:, None], tops[which], xy)
+    return moved

@@ -1,6 +1,6 @@
 """Whitened matched filters on a field, and the maps of their best answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
@@ -19,7 +19,8 @@ LEAST_SEEN = 0.35
 @dataclass(frozen=True)
 class ScoreMaps:
     """(rows, columns) of the field: best matched-filter answer in standard deviations of the micrograph, decoy the best of minus it (what noise
-    alone answers as often with either sign), template from 0, psi rad. Micrograph pixel = position * scale + offset."""
+    alone answers as often with either sign), template from 0, psi rad. Micrograph pixel = position * scale + offset.
+    centre: if given, a pick is moved to its highest place within `reach` Å."""
 
     best: np.ndarray
     decoy: np.ndarray
@@ -28,6 +29,8 @@ class ScoreMaps:
     pixel: float
     scale: float
     offset: float
+    centre: np.ndarray | None = None
+    reach: float = 0.0
 
     def to_micrograph(self, xy: np.ndarray) -> np.ndarray:
         """Positions (N, 2) of the maps -> pixels of the micrograph."""
@@ -35,75 +38,71 @@ class ScoreMaps:
 
 
 @dataclass(frozen=True)
-class Whitened:
-    """channels (C, h, w): the field's image, and the energy of its details. transforms (C, h, w//2+1); precision (C, C, h, w//2+1) the inverse
-    of their radial power and cross spectra S, noise and clutter together; passed (h, w//2+1) the low-pass filter, 0 to 1."""
+class Spectra:
+    """transform (h, w//2+1) of the field's image, its radial power S (noise and the clutter of particles together), passed: the low-pass filter."""
 
     field: Field
-    channels: Tensor
-    transforms: Tensor
-    precision: Tensor
+    transform: Tensor
+    power: Tensor
     passed: Tensor
 
 
-def whiten(field: Field, diameter: float, lowpass: float) -> Whitened:
-    """The field's spectra; the low-pass filter falls to 1/2 at `lowpass` Å. The energy of details finds particles that look different each time."""
+def spectra(field: Field, diameter: float, lowpass: float) -> Spectra:
+    """S in rings of 1/(4 diameter), smoothed by a ring; the low-pass filter falls to 1/2 at `lowpass` Å."""
+    transform = torch.fft.rfft2(field.image)
     sx, sy = frequencies(field)
     s = torch.hypot(sx, sy)
-    passed = 1.0 / (1.0 + (s * lowpass) ** 8)
-    channels = torch.stack((field.image, energy(field, s, diameter, lowpass)))
-    transforms = torch.fft.rfft2(channels)
-    return Whitened(field, channels, transforms, precision(transforms, s, diameter), passed)
+    ring = (s * (4.0 * diameter)).round().long().flatten()
+    sums = torch.bincount(ring, transform.abs().square().flatten().double())
+    curve = (sums / torch.bincount(ring).clamp(min=1)).numpy()
+    curve[:2] = curve[2]
+    curve = ndimage.gaussian_filter1d(np.maximum(curve, curve.max() * 1e-6), 1.0, mode="nearest")
+    power = torch.from_numpy(curve).float()[ring].view(s.shape)
+    return Spectra(field, transform, power, 1.0 / (1.0 + (s * lowpass) ** 8))
 
 
-def energy(field: Field, s: Tensor, diameter: float, lowpass: float) -> Tensor:
-    """min(y^2, 9 v) / v - local mean, with y the details of the image between diameter / 2 and `lowpass` and v their robust variance; (h, w)."""
-    band = (1.0 - torch.exp(-((s * diameter / 2) ** 2))) / (1.0 + (s * lowpass) ** 8)
-    details = torch.fft.irfft2(torch.fft.rfft2(field.image) * band, s=field.image.shape)
-    square = details.square()
-    middle = square[field.valid].median() / 0.455
-    square = (square / middle).clamp(max=CLIPPED) * field.valid
-    mean = local_mean(square.numpy(), field.valid.numpy().astype(np.float32), 2.0 * diameter / field.pixel)
-    return (square - torch.from_numpy(mean.astype(np.float32))) * field.valid
+def energy(field: Field, diameter: float, lowpass: float) -> Field:
+    """The field with min(y^2 / v, 9) - local mean as image: y its details between diameter / 2 and `lowpass`, v their robust variance.
 
-
-def precision(transforms: Tensor, s: Tensor, diameter: float) -> Tensor:
-    """The inverse of S_ab(|s|) = <F_a F_b*> over rings of 1/(4 diameter), smoothed by a ring: (C, C, h, w//2+1) float32."""
-    ring = (s * (4.0 * diameter)).round().long()
-    count = torch.bincount(ring.flatten()).clamp(min=1)
-    channels = len(transforms)
-    curves = np.empty((len(count), channels, channels))
-    for a in range(channels):
-        for b in range(channels):
-            sums = torch.bincount(ring.flatten(), (transforms[a] * transforms[b].conj()).real.flatten().double())
-            curves[:, a, b] = (sums / count).numpy()
-    curves[:2] = curves[2]
-    curves = ndimage.gaussian_filter1d(curves, 1.0, axis=0, mode="nearest")
-    diagonal = np.einsum("kaa->ka", curves)
-    curves += np.einsum("ka,ab->kab", 1e-3 * diagonal + 1e-9 * diagonal.max(0), np.eye(channels))
-    return torch.from_numpy(np.linalg.inv(curves)).float()[ring].permute(2, 3, 0, 1)
-
-
-def answer(white: Whitened, template: Tensor) -> Tensor:
-    """z(x) = sum_k X^T L S^-1 conj(T) e^(2 pi i k x) / sd, (h, w): the matched filter in its standard deviations, sd^2 = sum L^2 T^+ S^-1 T.
-
-    template (C, h, w) real, its centre at pixel (0, 0), wrapped. Where only a part n of its energy is seen (border, left out places), z / sqrt(n).
+    It is high wherever there is any structure, and so shows the middle of particles that look different each time.
     """
-    field = white.field
+    sx, sy = frequencies(field)
+    s = torch.hypot(sx, sy)
+    band = (1.0 - torch.exp(-((s * diameter / 2) ** 2))) / (1.0 + (s * lowpass) ** 8)
+    square = torch.fft.irfft2(torch.fft.rfft2(field.image) * band, s=field.image.shape).square()
+    usual = square[field.valid].median() / 0.455
+    square = (square / usual.clamp(min=1e-12)).clamp(max=CLIPPED) * field.valid
+    mean = local_mean(square.numpy(), field.valid.numpy().astype(np.float32), 2.0 * diameter / field.pixel)
+    return replace(field, image=(square - torch.from_numpy(mean.astype(np.float32))) * field.valid)
+
+
+def answer(of: Spectra, template: Tensor) -> Tensor:
+    """z(x) = sum_k X conj(T) W e^(2 pi i k x) / sd with W = L / sqrt(S), sd^2 = sum |T|^2 W^2 S: a filter in its standard deviations, (h, w).
+
+    template (h, w) real, its centre at pixel (0, 0), wrapped. The square root of S, between the filter for white noise (no S) and that for
+    identical particles in clutter (S), finds both round particles in crowds and irregular ones. Where only a part n of the template's energy
+    is seen (border, left out places): z / sqrt(n).
+    """
+    shape = of.field.image.shape
     spectrum = torch.fft.rfft2(template)
-    filtered = torch.einsum("abyx,byx->ayx", white.precision.to(spectrum.dtype), spectrum) * white.passed
-    twice = torch.full((spectrum.shape[-1],), 2.0)
-    twice[0] = 1.0
-    if field.image.shape[1] % 2 == 0:
-        twice[-1] = 1.0
-    variance = float(((spectrum.conj() * filtered).real.sum(0) * white.passed * twice).sum())
-    deviation = sqrt(max(variance, 1e-30)) / field.image.numel()
-    z = torch.fft.irfft2((white.transforms * filtered.conj()).sum(0), s=field.image.shape) / deviation
-    return z * seen_factor(field, (template * torch.fft.irfft2(filtered, s=field.image.shape)).sum(0))
+    filtered = spectrum * of.passed / of.power.sqrt()
+    deviation = float((filtered.abs().square() * of.power * twice(shape)).sum().sqrt()) / of.field.image.numel()
+    z = torch.fft.irfft2(of.transform * filtered.conj(), s=shape) / max(deviation, 1e-30)
+    return z * seen_factor(of.field, template * torch.fft.irfft2(filtered, s=shape))
+
+
+def twice(shape: torch.Size) -> Tensor:
+    """(w//2+1,) how often a column of the half plane counts in a sum over the plane."""
+    weights = torch.full((shape[1] // 2 + 1,), 2.0)
+    weights[0] = 1.0
+    if shape[1] % 2 == 0:
+        weights[-1] = 1.0
+    return weights
 
 
 def seen_factor(field: Field, energy: Tensor) -> Tensor:
-    """1 / sqrt(n), n(x) the part of `energy` (h, w), around pixel (0, 0), that falls on valid pixels when moved to x; 0 where too little is seen."""
+    """1 / sqrt(n), n(x) the part of |energy| (h, w), around pixel (0, 0), that falls on valid pixels when moved to x; 0 where too little is seen."""
+    weight = energy.abs()
     valid = torch.fft.rfft2(field.valid.float())
-    seen = torch.fft.irfft2(valid * torch.fft.rfft2(energy).conj(), s=field.image.shape) / energy.sum()
+    seen = torch.fft.irfft2(valid * torch.fft.rfft2(weight).conj(), s=field.image.shape) / weight.sum().clamp(min=1e-30)
     return torch.where((seen > LEAST_SEEN) & field.valid, seen.clamp(min=LEAST_SEEN).rsqrt(), 0.0)
