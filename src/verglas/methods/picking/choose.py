@@ -9,7 +9,7 @@ from verglas.methods.picking.peaks import climb, keep_apart, maxima
 from verglas.methods.picking.scores import ScoreMaps
 from verglas.types import Coordinates
 
-LEAST_FOM = 0.4
+LEAST_FOM = 0.5
 """Automatic threshold: what answers less than this part of a typical particle is none, even where it is no noise."""
 
 
