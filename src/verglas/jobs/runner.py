@@ -30,7 +30,7 @@ ECHO = 2.0
 class Request:
     """How to run a job. `output` None: the next <folder>/jobNNN of `project`; `continuing`: go on in `output`.
 
-    `group`: the processes that share the work; all of them are given the same request.
+    `group`: the processes that share the work; all of them are given the same request. `stop`: shared with the job that runs this one.
     """
 
     resources: Resources = field(default_factory=Resources)
@@ -41,6 +41,7 @@ class Request:
     quiet: bool = False
     command: str = ""
     group: Group = ALONE
+    stop: StopRequest = field(default_factory=StopRequest)
 
 
 def launch(job: Job, params: JobParams, request: Request) -> int:
@@ -97,8 +98,7 @@ def run_job(job: Job, params: JobParams, request: Request, journal: Journal | No
     """Check, run and mark a job; returns its folder. Raises what went wrong after it was written to run.err."""
     journal, group = journal or Journal(quiet=request.quiet), request.group
     output = group.tell(request.output or job_folder.next_job_folder(request.project, job.folder))
-    stop = StopRequest()
-    context = Context(output, request.project, request.resources, journal, request.continuing, stop, group)
+    context = Context(output, request.project, request.resources, journal, request.continuing, request.stop, group)
     plan = _door(job, params, context)
     if request.dry_run:
         if group.leads:
@@ -106,7 +106,7 @@ def run_job(job: Job, params: JobParams, request: Request, journal: Journal | No
         return output
     with _explained():
         _open(job, params, request, plan, context)
-    with _heeding_signals(stop, context):
+    with _heeding_signals(request.stop, context):
         _run_marked(job, params, context)
     return output
 

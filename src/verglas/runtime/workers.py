@@ -15,6 +15,12 @@ RETRIES = 2
 AHEAD = 2
 """Items given to the scheduler for each worker: one at work, one ready."""
 
+SETTINGS = {
+    "distributed.scheduler.allowed-failures": RETRIES, "distributed.scheduler.worker-saturation": 1.0, "distributed.admin.tick.limit": "1h",
+    **{f"distributed.worker.memory.{level}": False for level in ("target", "spill", "pause", "terminate")},
+}
+"""Of dask: a lost worker's item is given to another one, items wait at the scheduler, and memory is left to the jobs."""
+
 
 @dataclass(frozen=True)
 class Done:
@@ -87,21 +93,26 @@ def _limit_threads(threads: int) -> None:
 
 @contextmanager
 def _client(pool: Pool) -> Iterator[Any]:
-    """Connected to workers: those of a scheduler that runs already, or new processes here that end with the block."""
-    try:
-        import dask
-        from distributed import Client, Nanny, Scheduler, SpecCluster
-    except ImportError as error:
-        raise InputError("several workers need the package distributed", remedy="pip install distributed") from error
-    dask.config.set({
-        "distributed.scheduler.allowed-failures": RETRIES, "distributed.scheduler.work-stealing": True, "distributed.admin.tick.limit": "1h",
-        "distributed.worker.memory.target": False, "distributed.worker.memory.spill": False, "distributed.worker.memory.pause": False,
-        "distributed.worker.memory.terminate": False, "distributed.scheduler.worker-saturation": 1.0,
-    })
-    if pool.address:
-        where = {"address": pool.address} if "://" in pool.address else {"scheduler_file": pool.address}
+    """Connected to the workers of the pool."""
+    with serving(pool) as address:
+        from distributed import Client
+
+        where = {"address": address} if "://" in address else {"scheduler_file": address}
         with Client(**where, timeout=60) as client:
             yield client
+
+
+@contextmanager
+def serving(pool: Pool) -> Iterator[str]:
+    """The address of the pool's scheduler: one that runs already, or a new one here whose workers end with the block."""
+    try:
+        import dask
+        from distributed import Nanny, Scheduler, SpecCluster
+    except ImportError as error:
+        raise InputError("several workers need the package distributed", remedy="pip install distributed") from error
+    dask.config.set(SETTINGS)
+    if pool.address:
+        yield pool.address
         return
     quiet = {"dashboard": False, "dashboard_address": None}
     workers = {
@@ -109,8 +120,8 @@ def _client(pool: Pool) -> Iterator[Any]:
         for n in range(pool.count)
     }
     scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", **quiet}}
-    with SpecCluster(workers, scheduler, silence_logs=50) as cluster, Client(cluster) as client:
-        yield client
+    with SpecCluster(workers, scheduler, silence_logs=50) as cluster:
+        yield str(cluster.scheduler_address)
 
 
 def _environment(pool: Pool, worker: int) -> dict[str, str]:
