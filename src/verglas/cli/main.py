@@ -21,7 +21,7 @@ FIXED_POSES = "--fixed-poses"
 """`class3d --fixed-poses` is the job class3d-fixed."""
 GROUPS = {
     "import": "Files from elsewhere, with what the microscope was set to.", "simulate": "Make data with a known truth.",
-    "map": "Look at maps and change them.",
+    "export": "Files for other programs.", "map": "Look at maps and change them.",
 }
 
 

@@ -20,6 +20,9 @@ class Entry(NamedTuple):
 ENTRIES: dict[str, Entry] = {
     "import movies": Entry("verglas.jobs.import_movies", "MOVIES_JOB", "Movies with voltage, Cs, pixel size, dose and gain; links, never copies."),
     "import micrographs": Entry("verglas.jobs.import_movies", "MICROGRAPHS_JOB", "Micrographs with voltage, Cs and pixel size; links, never copies."),
+    "import particles": Entry("verglas.jobs.import_particles", "JOB", "Particles of a STAR or cryoSPARC (.cs) file; links, never copies."),
+    "assign-optics": Entry("verglas.jobs.assign_optics", "JOB", "Optics groups from a STAR file, from file names, or from EPU's beam shifts."),
+    "export cryosparc": Entry("verglas.jobs.import_particles", "EXPORT", "Particles as a .cs file of cryoSPARC."),
     "extract": Entry("verglas.jobs.extract", "JOB", "Particle images from micrographs, at picks or where a refinement found the particles."),
     "refine3d": Entry(
         "verglas.jobs.refine3d", "JOB", "Refine one structure from particles and a starting map, halves kept independent."
