@@ -141,7 +141,8 @@ def _taken_over(source: Source, optics: Source, names: np.ndarray, path: Path) -
     group = {Path(name).stem: number for name, number in zip(other.texts(KINDS[kind]), other.integers(L.OPTICS_GROUP).tolist())}
     lost = [name for name in dict.fromkeys(names.tolist()) if Path(name).stem not in group]
     if lost:
-        raise InputError(f"{len(lost)} files of {source.path} are not in it, for example {lost[0]}", where=str(path), remedy="give the file that has all")
+        raise InputError(f"{len(lost)} files of {source.path} are not in it, for example {lost[0]}", where=str(path),
+                         remedy="give the file that has all")
     wanted = np.array([group[Path(name).stem] for name in names.tolist()], dtype=np.int64)
     old = source.integers(L.OPTICS_GROUP)
     pairs = sorted(set(zip(wanted.tolist(), old.tolist())))

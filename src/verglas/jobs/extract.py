@@ -95,7 +95,7 @@ def run(params: ExtractParams, context: Context) -> None:
 
     wanted = open_wanted(params, context.project)
     plan = write_plan(wanted, params, context)
-    outcomes = each(context, wanted.names.tolist(), ExtractOne(plan, context.project, params), params.workers)
+    outcomes = each(context, wanted.names.tolist(), ExtractOne(plan, context.project, params, wanted.particles.optics), params.workers)
     write_results(kept(wanted, outcomes, plan), params, context)
     failed = sum(one.row is None for one in outcomes)
     flat = sum(int(str(one.row["flat"])) for one in outcomes if one.row)

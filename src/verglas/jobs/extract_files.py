@@ -17,7 +17,7 @@ from verglas.jobs.each import Outcome
 from verglas.jobs.extract_input import Wanted, xy_of
 from verglas.jobs.extract_one import Windows, read_windows
 from verglas.jobs.spec import Context
-from verglas.types import ImageRefs, Particles
+from verglas.types import Defocus, ImageRefs, Particles
 
 if TYPE_CHECKING:
     from verglas.jobs.extract import ExtractParams
@@ -29,7 +29,9 @@ def write_plan(wanted: Wanted, params: "ExtractParams", context: Context) -> Pat
     """Where the windows are, in a file that all workers can read."""
     stacks = stack_names(wanted.names.tolist())
     bounds = np.r_[0, np.bincount(wanted.particles.images.stack, minlength=len(stacks)).cumsum()]
-    windows = Windows(wanted.names.astype(str), np.array(stacks), wanted.pixels, bounds, xy_of(wanted.particles))
+    defocus = np.stack([getattr(wanted.particles.defocus, name) for name in Defocus.__dataclass_fields__], axis=1)
+    names, group = wanted.names.astype(str), wanted.particles.optics_index
+    windows = Windows(names, np.array(stacks), wanted.pixels, bounds, xy_of(wanted.particles), group, defocus)
     with atomic_path(context.output / PLAN) as path:
         np.savez(path, **{name: getattr(windows, name) for name in Windows.__dataclass_fields__})
     read_windows.cache_clear()

@@ -9,20 +9,27 @@ from zlib import crc32
 import numpy as np
 
 from verglas.errors import DataError
+from verglas.types import Defocus, OpticsGroup
 
 if TYPE_CHECKING:
     from verglas.jobs.extract import ExtractParams
+    from verglas.methods.extract import CtfFilter
 
 
 @dataclass(frozen=True)
 class Windows:
-    """What the workers need of the plan: micrograph i has pixels[i] Å and the particles from bounds[i] to bounds[i + 1], at xy (N, 2) px."""
+    """What the workers need of the plan: micrograph i has pixels[i] Å and the particles from bounds[i] to bounds[i + 1], at xy (N, 2) px.
+
+    group (N,): optics group by position; defocus (N, 6): the columns of Defocus.
+    """
 
     names: np.ndarray
     stacks: np.ndarray
     pixels: np.ndarray
     bounds: np.ndarray
     xy: np.ndarray
+    group: np.ndarray
+    defocus: np.ndarray
 
     def of(self, index: int) -> np.ndarray:
         """(n, 2) px: the particles of one micrograph."""
@@ -31,6 +38,11 @@ class Windows:
     def checksum(self, index: int) -> int:
         """Tells whether a micrograph that is done was done with the same coordinates."""
         return crc32(np.ascontiguousarray(self.of(index)).tobytes())
+
+    def defocus_of(self, index: int) -> Defocus:
+        """Of the particles of one micrograph."""
+        rows = self.defocus[self.bounds[index] : self.bounds[index + 1]]
+        return Defocus(**dict(zip(Defocus.__dataclass_fields__, rows.T)))
 
 
 @lru_cache(maxsize=1)
@@ -47,6 +59,7 @@ class ExtractOne:
     plan: Path
     project: Path
     params: "ExtractParams"
+    optics: tuple[OpticsGroup, ...]
 
     def __call__(self, index: int) -> dict[str, object]:
         from verglas.io.mrc import StackWriter, read_volume
@@ -66,9 +79,22 @@ class ExtractOne:
         stack.parent.mkdir(parents=True, exist_ok=True)
         sigmas: list[np.ndarray] = []
         with StackWriter(stack, pixel * recipe.box / recipe.rescale, "float16" if self.params.float16 else "float32") as writer:
-            for block, sigma in images(micrograph[0], xy, recipe, seed=index):
+            for block, sigma in images(micrograph[0], xy, recipe, self._filter(windows, index, pixel), seed=index):
                 writer.append(block.numpy())
                 sigmas.append(sigma.numpy())
         every = np.concatenate(sigmas)
         return {"particles": len(xy), "checksum": windows.checksum(index), "sigma": round(float(np.median(every)), 6),
                 "flat": int((every <= FLAT).sum())}
+
+    def _filter(self, windows: Windows, index: int, pixel: float) -> "CtfFilter | None":
+        """What --ctf asks for."""
+        from verglas.methods.extract import CtfFilter
+
+        if self.params.ctf == "none":
+            return None
+        groups = np.unique(windows.group[windows.bounds[index] : windows.bounds[index + 1]])
+        if len(groups) > 1:
+            raise DataError(f"its particles are in {len(groups)} optics groups, expected one", where=str(windows.names[index]),
+                            remedy="extract them without --ctf")
+        box = self.params.ctf_box or 2 * self.params.box
+        return CtfFilter(box, pixel, self.optics[int(groups[0])], windows.defocus_of(index), self.params.ctf == "flip")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from verglas.methods.extract.ctf import CtfFilter
 from verglas.methods.extract.normalise import Dust, background, normalise, without_dust
 from verglas.methods.extract.place import corners
 from verglas.methods.extract.rescale import rewindow, shrink
@@ -27,18 +28,24 @@ class Recipe:
     dust: Dust | None = None
 
 
-def images(micrograph: np.ndarray, xy: np.ndarray, recipe: Recipe, seed: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def images(
+    micrograph: np.ndarray, xy: np.ndarray, recipe: Recipe, ctf: CtfFilter | None = None, seed: int = 0,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Blocks of images (n, W, W) float32 with the sigma (n,) of their background before normalisation, in the order of xy (N, 2) px.
 
-    window -> shrink -> crop -> dust -> normalise -> times -1. Pixels beyond the micrograph (ny, nx) are those of its nearest edge.
+    window -> CTF (in a larger window) -> shrink -> crop -> dust -> normalise -> times -1. Pixels beyond the micrograph (ny, nx) are
+    those of its nearest edge.
     """
     level = float(np.mean(micrograph, dtype=np.float64))  # taken away first: float32 is then as good for counts of any size
-    first = corners(xy, recipe.box)
+    box = ctf.box if ctf is not None else recipe.box
+    first = corners(xy, box)
     outside = background(recipe.window, recipe.radius or 0.0)
     generator = torch.Generator().manual_seed(seed)
-    step = max(1, _BLOCK_BYTES // (4 * recipe.box**2))
+    step = max(1, _BLOCK_BYTES // (4 * box**2))
     for start in range(0, len(xy), step):
-        block = torch.from_numpy(windows(micrograph, first[start : start + step], recipe.box, level))
+        block = torch.from_numpy(windows(micrograph, first[start : start + step], box, level))
+        if ctf is not None:
+            block = rewindow(ctf.apply(block, slice(start, start + step)), recipe.box)
         block = rewindow(shrink(block, recipe.rescale), recipe.window)
         if recipe.dust is not None:
             block = without_dust(block, outside, recipe.dust, generator)

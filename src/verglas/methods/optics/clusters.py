@@ -48,7 +48,7 @@ def _merged(points: np.ndarray, distance: float) -> tuple[np.ndarray, np.ndarray
 
 def _in_order(points: np.ndarray, label: np.ndarray) -> np.ndarray:
     """Numbers that do not depend on the order of the points: by the mean x, then y, of each group."""
-    names, code = np.unique(label, return_inverse=True)
+    code = np.unique(label, return_inverse=True)[1]
     count = np.bincount(code)
     means = np.stack([np.bincount(code, points[:, axis]) / count for axis in (0, 1)], axis=1)
     extent = np.ptp(points, axis=0).max()
