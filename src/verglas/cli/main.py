@@ -19,7 +19,7 @@ A job writes into --output, or into the next <JobType>/jobNNN of the folder it i
 """
 FIXED_POSES = "--fixed-poses"
 """`class3d --fixed-poses` is the job class3d-fixed."""
-GROUPS = {"simulate": "Make data with a known truth.", "map": "Look at maps and change them."}
+GROUPS = {"pick": "Find particles in micrographs.", "simulate": "Make data with a known truth.", "map": "Look at maps and change them."}
 
 
 def build_app(arguments: Sequence[str]) -> "App":
