@@ -20,8 +20,8 @@ A job writes into --output, or into the next <JobType>/jobNNN of the folder it i
 FIXED_POSES = "--fixed-poses"
 """`class3d --fixed-poses` is the job class3d-fixed."""
 GROUPS = {
-    "import": "Files from elsewhere, with what the microscope was set to.", "simulate": "Make data with a known truth.",
-    "export": "Files for other programs.", "map": "Look at maps and change them.",
+    "import": "Files from elsewhere, with what the microscope was set to.", "pick": "Find particles in micrographs.",
+    "simulate": "Make data with a known truth.", "map": "Look at maps and change them.", "export": "Files for other programs.",
 }
 
 

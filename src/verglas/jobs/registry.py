@@ -27,6 +27,9 @@ ENTRIES: dict[str, Entry] = {
     "refine3d": Entry(
         "verglas.jobs.refine3d", "JOB", "Refine one structure from particles and a starting map, halves kept independent."
     ),
+    "pick log": Entry("verglas.jobs.pick_log", "JOB", "Find particles by their size."),
+    "pick template": Entry("verglas.jobs.pick_template", "JOB", "Find particles with templates: 2D averages or a map."),
+    "pick manual": Entry("verglas.jobs.pick_manual", "JOB", "Import and merge the coordinates of other pickers."),
     "class2d": Entry("verglas.jobs.class2d", "JOB", "2D class averages."),
     "class3d": Entry("verglas.jobs.class3d", "JOB", "3D classes with alignment (with --fixed-poses: class3d-fixed)."),
     "class3d-fixed": Entry("verglas.jobs.class3d_fixed", "JOB", "3D classes of particles whose poses stay as they are."),

@@ -16,7 +16,8 @@ LEAST_FOM = 0.5
 @dataclass(frozen=True)
 class Limits:
     """distance Å between picks; threshold on the figure of merit (1: as a typical particle) or auto; least and most standard deviations;
-    false_rate: the share of false picks that the automatic threshold allows; border Å to keep free."""
+    false_rate: the share of false picks that the automatic threshold allows; border Å to keep free; relative: the figure of merit is the
+    answer over that of a typical particle, else the answer itself."""
 
     distance: float
     threshold: float | Literal["auto"] = "auto"
@@ -24,6 +25,7 @@ class Limits:
     most_sd: float = np.inf
     false_rate: float = 0.05
     border: float = 0.0
+    relative: bool = True
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,9 @@ def choose_picks(maps: ScoreMaps, limits: Limits) -> Chosen:
     xy, z, index, decoys = contest(maps, limits.distance / maps.pixel)
     false = expected_false(decoys, z)
     good = accepted(false, limits.false_rate)
-    typical = float(np.median(z[:good])) if good else float("inf")
-    fom = z / typical if good else np.zeros_like(z)
-    lowest = (max(float(fom[good - 1]), LEAST_FOM) if good else np.inf) if limits.threshold == "auto" else float(limits.threshold)
+    typical = (float(np.median(z[:good])) if good else float("inf")) if limits.relative else 1.0
+    fom = z / typical
+    lowest = _automatic(fom, good) if limits.threshold == "auto" else float(limits.threshold)
     keep = (fom >= lowest) & (z >= limits.least_sd) & (z <= limits.most_sd) & _inside(xy, maps, limits.border / maps.pixel)
     y, x = index[keep].T
     xy = xy[keep] if maps.centre is None else climb(maps.centre, xy[keep], maps.reach / maps.pixel)
@@ -57,10 +59,15 @@ def choose_picks(maps: ScoreMaps, limits: Limits) -> Chosen:
     return Chosen(picks, z[keep], typical, lowest, float(false[keep][-1]) if keep.any() else 0.0)
 
 
+def _automatic(fom: np.ndarray, good: int) -> float:
+    """That of the last good one, no less than LEAST_FOM of the median of all good ones; without good ones nothing is picked."""
+    return max(float(fom[good - 1]), LEAST_FOM * float(np.median(fom[:good]))) if good else float("inf")
+
+
 def contest(maps: ScoreMaps, distance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Maxima of both signs kept `distance` px apart: xy (N, 2), z (N,), whole pixels (N, 2) as (y, x), best first; decoys (D,), best first."""
-    xy, z = maxima(maps.best, 0.5)
-    wrong, height = maxima(maps.decoy, 0.5)
+    xy, z = maxima(maps.best, 1e-3)
+    wrong, height = maxima(maps.decoy, 1e-3)
     both, value = np.concatenate([xy, wrong]), np.concatenate([z, height])
     order = np.argsort(-value, kind="stable")
     order = order[keep_apart(both[order], distance)]
@@ -87,5 +94,4 @@ def accepted(false: np.ndarray, rate: float) -> int:
 
 def _inside(xy: np.ndarray, maps: ScoreMaps, border: float) -> np.ndarray:
     last = np.array(maps.best.shape[::-1]) - 1
-    inside: np.ndarray = ((xy >= border) & (xy <= last - border)).all(1)
-    return inside
+    return np.asarray(((xy >= border) & (xy <= last - border)).all(axis=1))

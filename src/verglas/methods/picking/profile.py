@@ -24,7 +24,8 @@ def radial_image(field: Field, profile: np.ndarray) -> Tensor:
 
 
 def learnt_profile(field: Field, image: np.ndarray, xy: np.ndarray, diameter: float) -> np.ndarray:
-    """Median over the particles at xy (N, 2) px of their radial means in `image` (h, w), to 0.6 diameters; its value there is 0, reached in a soft edge."""
+    """Median over the particles at xy (N, 2) px of their radial means in `image` (h, w), to 0.6 diameters, where it softly
+    falls to 0."""
     end = 0.6 * diameter / field.pixel
     curves = np.array([_radial_mean(field, image, one, end) for one in xy])
     profile = np.nanmedian(curves, axis=0)
@@ -35,7 +36,7 @@ def learnt_profile(field: Field, image: np.ndarray, xy: np.ndarray, diameter: fl
 def _radial_mean(field: Field, image: np.ndarray, centre: np.ndarray, end: float) -> np.ndarray:
     """Mean over rings around `centre` (x, y) px at radii 0, STEP, .. end of the valid pixels, shared linearly; NaN where there are none."""
     count, reach = int(end / STEP) + 1, int(end) + 2
-    x0, y0 = (int(round(c)) for c in centre)
+    x0, y0 = (round(float(c)) for c in centre)
     rows = slice(max(y0 - reach, 0), min(y0 + reach + 1, field.size[0]))
     columns = slice(max(x0 - reach, 0), min(x0 + reach + 1, field.size[1]))
     values, valid = image[rows, columns], field.valid[rows, columns].numpy()

@@ -1,7 +1,6 @@
 """Whitened matched filters on a field, and the maps of their best answers."""
 
 from dataclasses import dataclass, replace
-from math import sqrt
 
 import numpy as np
 import torch
