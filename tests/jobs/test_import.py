@@ -7,7 +7,7 @@ import pytest
 
 from verglas.errors import VerglasError
 from verglas.io.micrographs_star import read_micrographs
-from verglas.io.mrc import StackWriter, read_volume
+from verglas.io.mrc import StackWriter, read_volume, write_map
 from verglas.io.particles_star import read_particles
 from verglas.io.star import Table, read_star, write_star
 from verglas.jobs.common import parse
@@ -16,6 +16,7 @@ from verglas.jobs.runner import Request, run_job
 from verglas.methods.optics import clusters
 from verglas.runtime.resources import Resources
 from verglas.testing.data import shared_data
+from verglas.types import Map
 
 
 def job(name: str, project: Path, again: Path | None = None, **options: object) -> Path:
@@ -166,7 +167,8 @@ def test_groups_from_beam_shifts_and_passed_on_to_particles(tmp_path: Path) -> N
                          "rlnSphericalAberration": np.array([1.0]), "rlnAmplitudeContrast": np.array([0.1]), "rlnImagePixelSize": np.array([4.0]),
                          "rlnImageSize": np.array([64])}),
         "particles": Table({"rlnImageName": np.array([f"00000{i + 1}@a.mrcs" for i in range(3)], dtype=object),
-                            "rlnOpticsGroup": np.ones(3, dtype=int), "rlnMicrographName": np.array([f"MotionCorr/job002/Movies/{names[i][:-5]}.mrc" for i in (0, 9, 4)], dtype=object)}),
+                            "rlnOpticsGroup": np.ones(3, dtype=int),
+                            "rlnMicrographName": np.array([f"MotionCorr/job002/Movies/{names[i][:-5]}.mrc" for i in (0, 9, 4)], dtype=object)}),
     })
     tables = read_star(job("assign-optics", tmp_path, input=tmp_path / "particles.star", optics=folder / "movies.star") / "particles.star")
     assert len(tables["optics"]) == 2 and (tables["optics"]["rlnImagePixelSize"] == 4).all() and (tables["optics"]["rlnVoltage"] == 300).all()
@@ -183,3 +185,32 @@ def test_clusters_of_noise_are_one_and_their_number_can_be_given() -> None:
     found = clusters(centres[truth] + rng.normal(0, 0.05, (3000, 2)))
     assert len(set(zip(found.tolist(), truth.tolist()))) == 3
     assert clusters(centres[truth] + rng.normal(0, 0.05, (3000, 2)), 2).max() == 1
+
+
+def test_picks_of_other_programs_belong_to_the_micrographs(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "mics").mkdir(exist_ok=True)
+        with StackWriter(tmp_path / "mics" / f"{name}.mrc", 2.0) as writer:
+            writer.append(np.random.default_rng(0).normal(size=(1, 64, 64)).astype(np.float32))
+    touch(tmp_path / "picks")
+    (tmp_path / "picks" / "a.box").write_text("10 12 20 20\n30 30 20 20\n")
+    (tmp_path / "picks" / "b.box").write_text("0 0 20 20\n")
+    (tmp_path / "picks" / "c.box").write_text("0 0 20 20\n")
+    micrographs = job("import micrographs", tmp_path, micrographs="mics/*", pixel_size=2.0) / "micrographs.star"
+    folder = job("import coordinates", tmp_path, coordinates="picks/*.box", micrographs=micrographs)
+    assert "c; left out" in (folder / "run.out").read_text()
+    extracted = read_star(job("extract", tmp_path, micrographs=micrographs, coordinates=folder / "coordinates.star", box=16) / "particles.star")
+    assert extracted["particles"]["rlnCoordinateX"].tolist() == [20.0, 40.0, 10.0]
+    with pytest.raises(VerglasError, match="belongs to a micrograph"):
+        job("import coordinates", tmp_path, coordinates="picks/c.box", micrographs=micrographs)
+
+
+def test_maps_are_linked_and_half_maps_come_in_pairs(tmp_path: Path) -> None:
+    touch(tmp_path / "in")
+    for name in ("run_half1_class001_unfil.mrc", "run_half2_class001_unfil.mrc"):
+        write_map(tmp_path / "in" / name, Map(np.random.default_rng(0).normal(size=(8, 8, 8)).astype(np.float32), 2.0))
+    folder = job("import maps", tmp_path, maps="in/run_half1_class001_unfil.mrc")
+    assert (folder / "run_half2_class001_unfil.mrc").resolve() == tmp_path / "in" / "run_half2_class001_unfil.mrc"
+    (tmp_path / "in" / "run_half2_class001_unfil.mrc").unlink()
+    with pytest.raises(VerglasError, match="no run_half2"):
+        job("import maps", tmp_path, maps="in/run_half1_class001_unfil.mrc")

@@ -9,10 +9,10 @@ import numpy as np
 
 from verglas.errors import InputError
 from verglas.io import labels as L
+from verglas.io.coordinates import FOM, read_coordinates, stem
 from verglas.io.micrographs_star import read_micrographs
 from verglas.io.mrc_header import read_header
 from verglas.io.particles_star import read_particles
-from verglas.jobs.extract_coordinates import FOM, read_picks
 from verglas.types import Coordinates, Defocus, ImageRefs, Micrographs, OpticsGroup, Particles, Poses
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _inside(params: "ExtractParams", micrographs: Micrographs, particles: Partic
 def _picked(params: "ExtractParams", micrographs: Micrographs, project: Path) -> tuple[Particles, tuple[str, ...]]:
     """Particles of the picks; images.stack is the row of the micrograph."""
     where = str(params.coordinates)
-    picks = read_picks(Path(where), project)
+    picks = read_coordinates(Path(where), project)
     rows, lost = _rows_of(list(picks), micrographs, where)
     found = [(row, _above(one, params.min_fom)) for row, one in zip(rows.tolist(), picks.values()) if row >= 0]
     if not sum(len(one) for _, one in found):
@@ -175,11 +175,11 @@ def _imaged(group: OpticsGroup, pixel_size: float, params: "ExtractParams") -> O
 
 
 def _rows_of(names: list[str], micrographs: Micrographs, where: str) -> tuple[np.ndarray, list[str]]:
-    """(row of each named micrograph, -1 where there is none; those names). By full name, else by file name where that is unique."""
+    """(row of each named micrograph, -1 where there is none; those names). By full name, else by `stem` where that is unique."""
     rows = {name: row for row, name in enumerate(micrographs.name.tolist())}
-    often = Counter(Path(name).name for name in rows)
-    short = {Path(name).name: row for name, row in rows.items() if often[Path(name).name] == 1}
-    found = np.array([rows.get(name, short.get(Path(name).name, -1)) for name in names], dtype=np.int64)
+    often = Counter(map(stem, rows))
+    short = {stem(name): row for name, row in rows.items() if often[stem(name)] == 1}
+    found = np.array([rows.get(name, short.get(stem(name), -1)) for name in names], dtype=np.int64)
     if (found < 0).all():
         raise InputError(f"none of its {len(names)} micrographs ({names[0] if names else 'it names none'}) is among the {len(rows)} given ones "
                          f"({next(iter(rows), 'none')})", where=where, remedy="give the micrographs that it belongs to")

@@ -21,6 +21,8 @@ ENTRIES: dict[str, Entry] = {
     "import movies": Entry("verglas.jobs.import_movies", "MOVIES_JOB", "Movies with voltage, Cs, pixel size, dose and gain; links, never copies."),
     "import micrographs": Entry("verglas.jobs.import_movies", "MICROGRAPHS_JOB", "Micrographs with voltage, Cs and pixel size; links, never copies."),
     "import particles": Entry("verglas.jobs.import_particles", "JOB", "Particles of a STAR or cryoSPARC (.cs) file; links, never copies."),
+    "import coordinates": Entry("verglas.jobs.import_coordinates", "COORDINATES", "Picks of other programs, for the given micrographs."),
+    "import maps": Entry("verglas.jobs.import_coordinates", "MAPS", "Links to maps; half maps in pairs."),
     "assign-optics": Entry("verglas.jobs.assign_optics", "JOB", "Optics groups from a STAR file, from file names, or from EPU's beam shifts."),
     "export cryosparc": Entry("verglas.jobs.import_particles", "EXPORT", "Particles as a .cs file of cryoSPARC."),
     "extract": Entry("verglas.jobs.extract", "JOB", "Particle images from micrographs, at picks or where a refinement found the particles."),
