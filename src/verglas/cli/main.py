@@ -13,7 +13,7 @@ from verglas.version import VERSION
 if TYPE_CHECKING:
     from cyclopts import App
 
-HELP = """Single-particle cryo-EM: from particles to a map.
+HELP = """Single-particle cryo-EM: from movies to a map.
 
 A job writes into --output, or into the next <JobType>/jobNNN of the folder it is started in.
 """
@@ -21,7 +21,9 @@ SUBMIT = "Give a job to the queue of a cluster: verglas submit [OPTIONS] -- JOB 
 FIXED_POSES = "--fixed-poses"
 """`class3d --fixed-poses` is the job class3d-fixed."""
 GROUPS = {
-    "simulate": "Make data with a known truth.", "map": "Look at maps and change them.", "queue": "Jobs that were given to a queue with submit.",
+    "import": "Files from elsewhere, with what the microscope was set to.", "pick": "Find particles in micrographs.",
+    "simulate": "Make data with a known truth.", "map": "Look at maps and change them.", "export": "Files for other programs.",
+    "queue": "Jobs that were given to a queue with submit.",
 }
 
 

@@ -68,6 +68,7 @@ MICROGRAPH_NO_DW = "rlnMicrographNameNoDW"
 IMAGE_NAME = "rlnImageName"
 MICROGRAPH_NAME = "rlnMicrographName"
 MOVIE_NAME = "rlnMicrographMovieName"
+COORDINATES = ("rlnCoordinateX", "rlnCoordinateY")
 GROUP_NAME = "rlnGroupName"
 GROUP_NUMBER = "rlnGroupNumber"
 HALF = "rlnRandomSubset"
