@@ -15,7 +15,7 @@ from verglas.io.optics_star import optics_table
 from verglas.io.particles_star import particles_table
 from verglas.io.star import Table, write_star
 from verglas.jobs.each import Outcome
-from verglas.jobs.extract_input import Wanted, xy_of
+from verglas.jobs.extract_input import Wanted, rows_of_each, xy_of
 from verglas.jobs.extract_one import Windows, read_windows
 from verglas.jobs.spec import Context
 from verglas.types import Coordinates, Defocus, ImageRefs, Particles
@@ -79,8 +79,7 @@ def _write_places(particles: Particles, folder: Path, context: Context) -> None:
     files: dict[str, str] = {}
     xy, zero = xy_of(particles), np.zeros(len(particles))
     places = Coordinates(xy, zero, particles.class_number, particles.poses.angles[:, 2], {})
-    for number in np.unique(particles.images.stack).tolist():
-        rows = np.flatnonzero(particles.images.stack == number)
+    for number, rows in rows_of_each(particles.images.stack):
         name = Path(particles.images.stacks[number]).relative_to(folder).with_suffix("")
         file = Path(f"{name}_extractpick.star")
         write_coordinates(context.output / file, places.take(rows))
