@@ -12,6 +12,7 @@ from verglas.io.image_names import find_root
 from verglas.io.mrc import MrcStack, StackWriter
 from verglas.io.mrc_header import read_header
 from verglas.io.particles_star import project_root, read_particles, write_particles
+from verglas.jobs.extract_input import rows_of_each
 from verglas.jobs.import_files import Placed, check_links, make_links, placed, whole
 from verglas.jobs.import_particles import CryosparcParams, ParticlesParams
 from verglas.jobs.spec import Context, Plan, PlanLine
@@ -69,11 +70,10 @@ def _opened(params: ParticlesParams, context: Context) -> _Import:
 
 def _check_stacks(particles: Particles, root: Path, where: str) -> None:
     """Every stack is there, with as many images of the box as the table says."""
-    for number, name in enumerate(particles.images.stacks):
-        path = root / name
+    for number, rows in rows_of_each(particles.images.stack):
+        path = root / particles.images.stacks[number]
         if not path.is_file():
             raise InputError(f"there is no stack {path}", where=where, remedy="give the folder that the names are relative to: --stacks")
-        rows = particles.images.stack == number
         sections, height, width = read_header(path).shape
         box = particles.optics[int(particles.optics_index[rows][0])].box
         if (height, width) != (box, box) or int(particles.images.index[rows].max()) >= sections:
