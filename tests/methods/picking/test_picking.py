@@ -19,7 +19,7 @@ from verglas.methods.picking.templates import TemplateOptions, field_pixel, temp
 from verglas.types import Coordinates
 
 sys.path.insert(0, str(Path(__file__).parent))
-from picking_fields import DIAMETER, PIXEL, micrograph, molecule, places, score  # noqa: E402
+from picking_fields import DIAMETER, PIXEL, micrograph, molecule, places, score
 
 SIZE = (700, 820)
 
