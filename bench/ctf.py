@@ -81,8 +81,8 @@ def simulated(count: int, phase: bool) -> None:
         off = fit.aim.mean - aim.mean, 2 * np.hypot(fit.aim.a1 - aim.a1, fit.aim.a2 - aim.a2), (fit.aim.phase - aim.phase) / DEGREE
         rows.append((abs(off[0]), off[1], abs((off[2] + 90) % 180 - 90), fit.fault == ""))
         print(f"{seed:3d} λ {lens.wavelength:.4f} {pixel} {aim.mean:6.0f} {aim.u - aim.v:5.0f} {scene.strength:.3f} B {scene.bfactor:3.0f} "
-              f"ice {scene.ice}: {off[0]:7.0f} {off[1]:6.0f} {rows[-1][2]:5.1f}° ± {fit.errors[0]:4.0f} score {fit.score:6.0f} rival {fit.rival:5.0f} "
-              f"res {fit.resolution:5.1f} {fit.fault}", flush=True)
+              f"ice {scene.ice}: {off[0]:7.0f} {off[1]:6.0f} {rows[-1][2]:5.1f}° ± {fit.errors[0]:4.0f} score {fit.score:6.0f} "
+              f"rival {fit.rival:5.0f} res {fit.resolution:5.1f} {fit.fault}", flush=True)
     all_rows = np.array(rows)
     good = all_rows[all_rows[:, 3] > 0]
     lost = ((all_rows[:, 3] == 0) & (all_rows[:, 0] < 150)).sum()

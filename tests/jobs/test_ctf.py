@@ -87,6 +87,13 @@ def test_good_micrographs_get_their_defocus_and_bad_ones_a_reason(project: Path)
     assert {len(one) for one in rows[0]["row"]["curves"].values()} == {len(rows[0]["row"]["curves"]["k"])}
 
 
+def test_tilt_is_in_the_rows(project: Path) -> None:
+    star(project, ["MotionCorr/job002/Movies/a.mrc"])
+    folder = job(project, micrographs=project / "micrographs.star", tilt=True, max_resolution=6)
+    row = json.loads((folder / "rows.jsonl").read_text().split("\n")[0])["row"]
+    assert row["tilt"] < 5 * max(row["tilt_error"], 1)
+
+
 def test_relion_reads_the_picture(project: Path) -> None:
     star(project, ["MotionCorr/job002/Movies/a.mrc"])
     folder = job(project, micrographs=project / "micrographs.star")
@@ -104,7 +111,7 @@ def test_spectra_are_taken_with_the_pixel_size_of_their_header() -> None:
     found = find("ctf")
     work = prepared(parse(found.params, {"micrographs": path}), Context(Path("/nowhere"), path.parents[2]))
     assert work.kind == "spectra"
-    assert work.spectrum(3).pixel_size == pytest.approx(1.39955, abs=1e-4)
+    assert work.image(3)[1] == pytest.approx(1.39955, abs=1e-4)
     assert known.name[3] == work.micrographs.name[3]
 
 
@@ -114,6 +121,8 @@ def test_doors(project: Path) -> None:
     assert "too few rings" in refused(project, micrographs=path, min_resolution=12, max_resolution=10)
     assert "rlnMicrographNameNoDW" in refused(project, micrographs=path, use_no_dw=True)
     assert "neither a number" in refused(project, micrographs=path, workers="many")
+    spectra = star(project, ["MotionCorr/job002/Movies/a.mrc"], rlnCtfPowerSpectrum=text_column(["MotionCorr/job002/Movies/a.mrc"]))
+    assert "--no-use-power-spectra" in refused(project, micrographs=spectra, tilt=True)
     missing = star(project, ["MotionCorr/job002/Movies/none.mrc"])
     assert "none.mrc" in refused(project, micrographs=missing)
     wrong = star(project, ["MotionCorr/job002/Movies/a.mrc"], OpticsGroup("x", 1, 200000.0, 2.7, 0.1, 1.6, 0, 1.6))
