@@ -115,31 +115,37 @@ class Measured:
 
 
 def measure(pictures: Filtered, motion: np.ndarray, grid: tuple[int, int], scale: float) -> Measured:
-    """At the motion (F, 2, 6) px, with r = sum_i y_i(x - s_i): gradient_i = sum over the patch of y_i(x - s_i) grad r(x);
-    curvature = sum grad r grad rᵀ less what frames have with themselves. What a frame's own share in r adds to its gradient is 0 but for edges."""
+    """At the motion (F, 2, 6) px, with m_i = y_i(x - s_i(x)) and r = sum_i m_i: gradient_i = 1/2 sum over the patch of m_i grad r - r grad m_i,
+    in which what a frame has with itself cancels; curvature = sum grad r grad rᵀ less the mean of what frames have with themselves."""
     polys = (motion / scale).astype(np.float32)
     total = torch.zeros_like(pictures.pictures[0])
     for one, poly in zip(pictures.pictures, polys):
         total += warp.moved(one, poly)
-    gx, gy = _slope(total, 1) / scale, _slope(total, 0) / scale
+    slopes = torch.stack([slope(total, 1), slope(total, 0)]) / scale
     area = total.numel() / (grid[0] * grid[1])
-    gradient = np.stack([_cells(torch.stack([gx, gy]) * warp.moved(one, poly), grid) for one, poly in zip(pictures.pictures, polys)])
+    gradient = []
+    for one, poly in zip(pictures.pictures, polys):
+        moved = warp.moved(one, poly)
+        own = torch.stack([slope(moved, 1), slope(moved, 0)]) / scale
+        gradient.append(_cells(0.5 * (slopes * moved - own * total), grid))
+    gx, gy = slopes
     xx, xy, yy = _cells(torch.stack([gx * gx, gx * gy, gy * gy]), grid) - pictures.self_curvature[:, None]
     curvature = np.stack([np.stack([xx, xy], -1), np.stack([xy, yy], -1)], -1) * area
-    return Measured(np.moveaxis(gradient, (0, 1, 2), (1, 2, 0)) * area, _credible(curvature) / (1.0 - float((pictures.information**2).sum())))
+    return Measured(np.moveaxis(np.stack(gradient), (0, 1, 2), (1, 2, 0)) * area,
+                    _credible(curvature) / (1.0 - float((pictures.information**2).sum())))
+
+
+def slope(field: Tensor, axis: int) -> Tensor:
+    """Derivative per pixel of a periodic field along an axis, by three differences; right to 1 % up to 0.17 cycles per px, 93 % at 0.25."""
+    out = torch.zeros_like(field)
+    for reach, weight in ((1, 0.75), (2, -0.15), (3, 1.0 / 60.0)):
+        out += weight * (torch.roll(field, -reach, axis) - torch.roll(field, reach, axis))
+    return out
 
 
 def _cells(fields: Tensor, grid: tuple[int, int]) -> np.ndarray:
     """(C, my, mx) -> (C, P): means over the cells of a grid."""
     return np.asarray(torch.nn.functional.adaptive_avg_pool2d(fields[None], grid)[0].flatten(1).double().cpu().numpy())
-
-
-def _slope(field: Tensor, axis: int) -> Tensor:
-    """Derivative per pixel of a periodic, band-limited field along an axis."""
-    n = field.shape[axis]
-    k = torch.fft.rfftfreq(n, device=field.device) * 2 * torch.pi
-    spectrum = torch.fft.rfft(field, dim=axis) * 1j * (k if axis == 1 else k[:, None])
-    return torch.fft.irfft(spectrum, n=n, dim=axis)
 
 
 def _credible(curvature: np.ndarray) -> np.ndarray:
