@@ -196,6 +196,18 @@ def test_a_damaged_tiff_page_is_named(tmp_path: Path) -> None:
         frames.read(2)
 
 
+def test_a_tag_without_values(tmp_path: Path) -> None:
+    """The number of values of the compression tag set to 0."""
+    tifffile.imwrite(tmp_path / "a.tif", movie(), compression="lzw", photometric="minisblack")
+    raw = bytearray((tmp_path / "a.tif").read_bytes())
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        entry = file.pages[0].tags[259].offset
+    raw[entry + 4:entry + 8] = bytes(4)
+    (tmp_path / "a.tif").write_bytes(raw)
+    with pytest.raises(VerglasError):
+        open_frames(tmp_path / "a.tif").read(0)
+
+
 def test_noise_never_breaks_the_tiff_reader(tmp_path: Path) -> None:
     """Random bytes of a good file changed: an error or frames."""
     rng = np.random.default_rng(4)

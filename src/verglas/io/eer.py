@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from verglas.errors import DataError, InputError
-from verglas.io.tiff_directories import COMPRESSION, HEIGHT, WIDTH, Directory, read_directories
+from verglas.io.tiff_directories import COMPRESSION, HEIGHT, RUN_BITS, WIDTH, X_BITS, Y_BITS, Directory, read_directories
 
-_RUN_BITS, _X_BITS, _Y_BITS = 65007, 65008, 65009
 _PADDING_WORDS = 3
 _TOGETHER = 32
 """Hardware frames that are read and decoded at a time."""
@@ -142,8 +141,8 @@ def _kind(one: Directory, path: Path, number: int) -> tuple[tuple[int, int], Cod
     shape = (one.tag(HEIGHT), one.tag(WIDTH))
     if min(shape) < 1:
         raise DataError(f"a size of {shape[1]} x {shape[0]} pixels", where=where, remedy="copy or make the file again")
-    x_bits = one.tag(_X_BITS, 1)
-    code = _CODES.get(one.tag(COMPRESSION)) or Code(one.tag(_RUN_BITS, 7), x_bits, one.tag(_Y_BITS, x_bits), False)
+    x_bits = one.tag(X_BITS, 1)
+    code = _CODES.get(one.tag(COMPRESSION)) or Code(one.tag(RUN_BITS, 7), x_bits, one.tag(Y_BITS, x_bits), False)
     if not (1 <= code.run_bits <= 16 and 0 <= code.x_bits <= 4 and 0 <= code.y_bits <= 4):
         raise DataError(f"runs of {code.run_bits} bits and symbols of {code.x_bits} + {code.y_bits} bits, expected 1-16 and 0-4 + 0-4", where=where,
                         remedy="copy or make the file again")

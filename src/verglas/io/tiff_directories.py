@@ -10,7 +10,11 @@ from pathlib import Path
 from verglas.errors import DataError, InputError
 
 WIDTH, HEIGHT, COMPRESSION = 256, 257, 259
+RUN_BITS, X_BITS, Y_BITS = 65007, 65008, 65009
+"""Of EER frames."""
 _STRIP_OFFSETS, _STRIP_BYTES, _TILE_OFFSETS, _TILE_BYTES = 273, 279, 324, 325
+_WANTED = (WIDTH, HEIGHT, COMPRESSION, RUN_BITS, X_BITS, Y_BITS, _STRIP_OFFSETS, _STRIP_BYTES, _TILE_OFFSETS, _TILE_BYTES)
+_MOST_VALUES = 1 << 20
 _SIZES = {1: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 13: 4, 16: 8, 17: 8, 18: 8}
 """Bytes of the integer types."""
 _FIRST_READ = 1024
@@ -22,14 +26,14 @@ class _Broken(Exception):
 
 @dataclass(frozen=True)
 class Directory:
-    """Integer tags of one image by number, and the (offset, bytes) of its strips or tiles in the file."""
+    """The tags of one image that we need, by number, and the (offset, bytes) of its strips or tiles in the file."""
 
     tags: dict[int, tuple[int, ...]]
     segments: tuple[tuple[int, int], ...]
 
     def tag(self, number: int, default: int = 0) -> int:
         """The first value of a tag."""
-        return self.tags.get(number, (default,))[0]
+        return (self.tags.get(number) or (default,))[0]
 
 
 def read_directories(path: Path) -> list[Directory]:
@@ -100,14 +104,16 @@ class _Walk:
         tags: dict[int, tuple[int, ...]] = {}
         for i in range(entries):
             entry = raw[count_bytes + i * entry_bytes:count_bytes + (i + 1) * entry_bytes]
-            kind = self._number(entry[2:4])
-            if kind in _SIZES:
-                tags[self._number(entry[:2])] = self._values(entry, _SIZES[kind])
+            number, kind = self._number(entry[:2]), self._number(entry[2:4])
+            if number in _WANTED and kind in _SIZES:
+                tags[number] = self._values(entry, _SIZES[kind])
         return Directory(tags, self._segments(tags)), self._number(raw[length - pointer:length])
 
     def _values(self, entry: bytes, size: int) -> tuple[int, ...]:
         inline = 8 if self.big else 4
         count = self._number(entry[4:4 + inline])
+        if count > _MOST_VALUES:
+            raise _Broken(f"a tag of a directory has {count} values")
         values = entry[4 + inline:]
         if count * size > inline:
             values = self._bytes(self._number(values), count * size, "a tag of a directory")
