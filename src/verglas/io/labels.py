@@ -57,9 +57,18 @@ ORIGIN = ("rlnOriginXAngst", "rlnOriginYAngst")
 ORIGIN_PIXELS = ("rlnOriginX", "rlnOriginY")
 """RELION 3.0; pixels of the image."""
 
+CTF_IMAGE = "rlnCtfImage"
+CTF_ASTIGMATISM = "rlnCtfAstigmatism"
+CTF_MERIT = "rlnCtfFigureOfMerit"
+CTF_RESOLUTION = "rlnCtfMaxResolution"
+CTF_ICE = "rlnCtfIceRingDensity"
+POWER_SPECTRUM = "rlnCtfPowerSpectrum"
+MICROGRAPH_NO_DW = "rlnMicrographNameNoDW"
+
 IMAGE_NAME = "rlnImageName"
 MICROGRAPH_NAME = "rlnMicrographName"
 MOVIE_NAME = "rlnMicrographMovieName"
+COORDINATES = ("rlnCoordinateX", "rlnCoordinateY")
 GROUP_NAME = "rlnGroupName"
 GROUP_NUMBER = "rlnGroupNumber"
 HALF = "rlnRandomSubset"

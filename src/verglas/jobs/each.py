@@ -14,7 +14,7 @@ from verglas.errors import DataError, InputError
 from verglas.jobs.context import Context
 from verglas.jobs.journal import plain
 from verglas.jobs.spec import option
-from verglas.runtime.workers import Pool, spread
+from verglas.runtime.workers import Disconnected, Pool, spread
 
 ROWS = "rows.jsonl"
 SHOWN = 5
@@ -63,6 +63,9 @@ def each(
                     if failed <= SHOWN:
                         context.warn(f"{outcome.key}: {outcome.reason}")
                 context.stop_if_asked()
+    except Disconnected:
+        context.stop_if_asked()  # a queue that ends a job ends its scheduler too
+        raise
     finally:
         results.close()
     bad = [key for key in keys if known[key].row is None]
