@@ -35,7 +35,6 @@ def write_plan(wanted: Wanted, params: "ExtractParams", context: Context) -> Pat
     windows = Windows(names, np.array(stacks), wanted.pixels, bounds, xy_of(wanted.particles), group, defocus)
     with atomic_path(context.output / PLAN) as path:
         np.savez(path, **{name: getattr(windows, name) for name in Windows.__dataclass_fields__})
-    read_windows.cache_clear()
     return context.output / PLAN
 
 
