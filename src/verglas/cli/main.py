@@ -19,7 +19,10 @@ A job writes into --output, or into the next <JobType>/jobNNN of the folder it i
 """
 FIXED_POSES = "--fixed-poses"
 """`class3d --fixed-poses` is the job class3d-fixed."""
-GROUPS = {"simulate": "Make data with a known truth.", "map": "Look at maps and change them."}
+GROUPS = {
+    "import": "Files from elsewhere, with what the microscope was set to.", "pick": "Find particles in micrographs.",
+    "simulate": "Make data with a known truth.", "map": "Look at maps and change them.", "export": "Files for other programs.",
+}
 
 
 def build_app(arguments: Sequence[str]) -> "App":

@@ -60,6 +60,7 @@ ORIGIN_PIXELS = ("rlnOriginX", "rlnOriginY")
 IMAGE_NAME = "rlnImageName"
 MICROGRAPH_NAME = "rlnMicrographName"
 MOVIE_NAME = "rlnMicrographMovieName"
+COORDINATES = ("rlnCoordinateX", "rlnCoordinateY")
 GROUP_NAME = "rlnGroupName"
 GROUP_NUMBER = "rlnGroupNumber"
 HALF = "rlnRandomSubset"

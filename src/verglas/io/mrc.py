@@ -139,6 +139,14 @@ class MrcStack:
         self.close()
 
 
+def half_precision(images: np.ndarray) -> np.ndarray:
+    """float16, rounded to nearest; beyond +-65504 the largest number instead of infinity, and 0 below 2^-14 (no subnormal numbers)."""
+    limits = np.finfo(np.float16)
+    data = np.clip(images, float(limits.min), float(limits.max)).astype("<f2", order="C")
+    data[np.abs(data) < limits.smallest_normal] = 0
+    return data
+
+
 class StackWriter:
     """Write images (m, ny, nx) one block after another; the file gets its name when the `with` block ends well.
 
@@ -167,7 +175,7 @@ class StackWriter:
         if self._shape not in (None, images.shape[1:]):
             raise InputError(f"images of {images.shape[1:]} in a stack of {self._shape}", where=str(self.path), remedy="write one stack per box size")
         self._shape = (images.shape[1], images.shape[2])
-        data = np.ascontiguousarray(images, dtype=self._dtype)
+        data = half_precision(images) if self._dtype == np.float16 else np.ascontiguousarray(images, dtype=self._dtype)
         self._file.write(data.view(np.uint8).data.cast("B"))
         self.count += len(data)
         if data.size:
