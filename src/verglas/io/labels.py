@@ -57,6 +57,14 @@ ORIGIN = ("rlnOriginXAngst", "rlnOriginYAngst")
 ORIGIN_PIXELS = ("rlnOriginX", "rlnOriginY")
 """RELION 3.0; pixels of the image."""
 
+CTF_IMAGE = "rlnCtfImage"
+CTF_ASTIGMATISM = "rlnCtfAstigmatism"
+CTF_MERIT = "rlnCtfFigureOfMerit"
+CTF_RESOLUTION = "rlnCtfMaxResolution"
+CTF_ICE = "rlnCtfIceRingDensity"
+POWER_SPECTRUM = "rlnCtfPowerSpectrum"
+MICROGRAPH_NO_DW = "rlnMicrographNameNoDW"
+
 IMAGE_NAME = "rlnImageName"
 MICROGRAPH_NAME = "rlnMicrographName"
 MOVIE_NAME = "rlnMicrographMovieName"

@@ -41,6 +41,7 @@ ENTRIES: dict[str, Entry] = {
     "postprocess": Entry(
         "verglas.jobs.postprocess", "JOB", "Resolution (FSC) and a sharpened map from two half maps."
     ),
+    "ctf": Entry("verglas.jobs.ctf", "JOB", "Defocus, astigmatism and phase shift of micrographs from their Thon rings."),
     "rank-classes": Entry(
         "verglas.jobs.rank_classes", "JOB", "A score from 0 to 1 for 2D class averages, and the particles of the good ones."
     ),
