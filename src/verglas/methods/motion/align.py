@@ -1,0 +1,201 @@
+"""Alignment of one movie: a search for whole frames, then Newton steps for whole frames and local motion together."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from verglas.methods.motion import fit, warp
+from verglas.methods.motion.conditioning import Movie
+from verglas.methods.motion.dose import dose_after
+from verglas.methods.motion.filter import Filtered, filtered
+from verglas.methods.motion.model import SPACE, TIME
+from verglas.methods.motion.search import TOLERANCE, search
+from verglas.types.motion import MotionTrack, PatchTracks
+
+STEPS, CONVERGED = 6, 0.01
+"""Newton steps at most; done when the tracks moved by less than so many px rms."""
+BINNED_PIXEL = 2.0
+"""Å; about the pixel size at which motion is measured."""
+FEWEST_PATCHES = 3
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """pixel_size Å of the frames; dose_rate e/Å² per frame; first_frame: of those used, in the file, from 0."""
+
+    pixel_size: float
+    voltage_kv: float
+    dose_rate: float = 0.0
+    pre_exposure: float = 0.0
+    first_frame: int = 0
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """track without the names of files; error: expected rms error px of the global track; local_rms: Å over the field at the end."""
+
+    track: MotionTrack
+    iterations: int
+    error: float
+    local_rms: float
+    warnings: tuple[str, ...]
+
+
+def small_bin(shape: tuple[int, int], pixel_size: float) -> int:
+    """Binning of the pictures in which motion is measured."""
+    return max(1, min(round(BINNED_PIXEL / pixel_size), min(shape) // 256))
+
+
+def group_frames(small: np.ndarray, group: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of `group` frames (later groups take the remainder, one frame more each) and the middle of each in frames from 0."""
+    count = len(small)
+    groups = count // group
+    sizes = np.full(groups, group)
+    for extra in range(count - groups * group):
+        sizes[groups - 1 - extra % groups] += 1
+    edges = np.concatenate([[0], np.cumsum(sizes)])
+    if group == 1:
+        return small, np.arange(count, dtype=float)
+    return np.stack([small[a:b].sum(0) for a, b in zip(edges[:-1], edges[1:])]), (edges[:-1] + edges[1:] - 1) / 2.0
+
+
+def align(movie: Movie, exposure: Exposure, patches: tuple[int, int], bfactor: float, group: int, device: str) -> Aligned:
+    """Motion of `movie`; local motion when both numbers of patches (x, y) are 3 or more."""
+    count, ny, nx = movie.raw.shape
+    small, times = group_frames(movie.small, group)
+    shape, scale = (small.shape[1], small.shape[2]), float(movie.bin)
+    spectra = torch.empty(len(small), shape[0], shape[1] // 2 + 1, dtype=torch.complex64, device=device)
+    for i, one in enumerate(small):
+        spectra[i] = torch.fft.rfft2(torch.from_numpy(one - one.mean()).to(device))
+    found = search(spectra, shape, scale, bfactor)
+    dose = dose_after(count, exposure.dose_rate, exposure.pre_exposure, exposure.first_frame) - 0.5 * exposure.dose_rate
+    middle = np.interp(times, np.arange(count), dose)
+    pictures = filtered(spectra, shape, scale, found.shifts, exposure.pixel_size, middle, exposure.voltage_kv)
+    del spectra
+    local = min(patches) >= FEWEST_PATCHES
+    grid = (patches[1], patches[0]) if local else (1, 1)
+    centres = np.stack(np.meshgrid(*((np.arange(n) + 0.5) / n - 0.5 for n in grid[::-1])), -1).reshape(-1, 2)
+    design = fit.make_design(centres, times, float(count), local)
+    theta = np.zeros((2, design.size))
+    theta[:, : len(times)] = found.shifts.double().cpu().numpy().T
+    priors, iterations, change = fit.first_priors(len(times)), 0, np.inf
+    while iterations < STEPS and change > CONVERGED:
+        measured = measure(pictures, polynomials(theta, times, float(count)), grid, scale)
+        eq = fit.equations(design, measured.gradient, measured.curvature, pictures.information)
+        new, priors, covariance = fit.solve(eq, theta, design, priors)
+        moved = np.einsum("pfm,cm->pfc", design.matrix, new - theta)
+        change = float(np.sqrt(((moved - moved.mean(1, keepdims=True)) ** 2).mean()))
+        theta, iterations = new, iterations + 1
+    warnings = []
+    if found.last > TOLERANCE or change > 5 * CONVERGED:
+        warnings.append(f"alignment has not converged (last change {max(change, found.last if found.last > TOLERANCE else 0):.2f} px)")
+    return _result(theta, times, count, (ny, nx), exposure, local, _tracks(measured, design, theta, pictures, grid, times, (ny, nx)),
+                   iterations + found.rounds, _error(covariance, design), tuple(warnings))
+
+
+def polynomials(theta: np.ndarray, times: np.ndarray, length: float) -> np.ndarray:
+    """(F, 2, 6): theta (2, M) as polynomials over 1, u, u², v, v², uv for each frame."""
+    frames = len(times)
+    out = np.zeros((frames, 2, SPACE))
+    out[:, :, 0] = theta[:, :frames].T
+    if theta.shape[1] > frames:
+        powers = (times[:, None] / length) ** np.arange(1, TIME + 1)
+        out[:, :, 1:] = np.einsum("cab,fb->fca", theta[:, frames:].reshape(2, SPACE - 1, TIME), powers)
+    return out
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Of each patch: gradient (P, F, 2) 1/px and curvature (P, 2, 2) 1/px² of the log-likelihood (of all frames together)."""
+
+    gradient: np.ndarray
+    curvature: np.ndarray
+
+
+def measure(pictures: Filtered, motion: np.ndarray, grid: tuple[int, int], scale: float) -> Measured:
+    """At the motion (F, 2, 6) px, with r = sum_i y_i(x - s_i): gradient_i = sum over the patch of y_i(x - s_i) grad r(x);
+    curvature = sum grad r grad rᵀ less what frames have with themselves. What a frame's own share in r adds to its gradient is 0 but for edges."""
+    polys = (motion / scale).astype(np.float32)
+    total = torch.zeros_like(pictures.pictures[0])
+    for one, poly in zip(pictures.pictures, polys):
+        total += warp.moved(one, poly)
+    gx, gy = _slope(total, 1) / scale, _slope(total, 0) / scale
+    area = total.numel() / (grid[0] * grid[1])
+    gradient = np.stack([_cells(torch.stack([gx, gy]) * warp.moved(one, poly), grid) for one, poly in zip(pictures.pictures, polys)])
+    xx, xy, yy = _cells(torch.stack([gx * gx, gx * gy, gy * gy]), grid) - pictures.self_curvature[:, None]
+    curvature = np.stack([np.stack([xx, xy], -1), np.stack([xy, yy], -1)], -1) * area
+    return Measured(np.moveaxis(gradient, (0, 1, 2), (1, 2, 0)) * area, _credible(curvature) / (1.0 - float((pictures.information**2).sum())))
+
+
+def _cells(fields: Tensor, grid: tuple[int, int]) -> np.ndarray:
+    """(C, my, mx) -> (C, P): means over the cells of a grid."""
+    return np.asarray(torch.nn.functional.adaptive_avg_pool2d(fields[None], grid)[0].flatten(1).double().cpu().numpy())
+
+
+def _slope(field: Tensor, axis: int) -> Tensor:
+    """Derivative per pixel of a periodic, band-limited field along an axis."""
+    n = field.shape[axis]
+    k = torch.fft.rfftfreq(n, device=field.device) * 2 * torch.pi
+    spectrum = torch.fft.rfft(field, dim=axis) * 1j * (k if axis == 1 else k[:, None])
+    return torch.fft.irfft(spectrum, n=n, dim=axis)
+
+
+def _credible(curvature: np.ndarray) -> np.ndarray:
+    """(P, 2, 2): the mean over patches in the proportions that the patches' noisy own ones ask for, none below a fifth of it."""
+    mean = curvature.mean(0)
+    mean = 0.5 * np.trace(mean) * (0.2 * np.eye(2)) + 0.8 * mean
+    share = np.trace(curvature, axis1=1, axis2=2) / max(np.trace(mean), 1e-12)
+    return np.asarray(share.clip(0.2, None)[:, None, None] * np.maximum(mean, 1e-12 * np.eye(2)))
+
+
+def _error(covariance: np.ndarray, design: fit.Design) -> float:
+    """Expected rms error px of the global track about its mean, per axis."""
+    frames, m = design.frames, design.size
+    centre = np.eye(frames) - 1.0 / frames
+    parts = [np.trace(centre @ covariance[c * m:c * m + frames, c * m:c * m + frames] @ centre) for c in range(2)]
+    return float(np.sqrt(max(np.mean(parts), 0.0) / frames))
+
+
+def _tracks(
+    measured: Measured, design: fit.Design, theta: np.ndarray, pictures: Filtered, grid: tuple[int, int], times: np.ndarray, shape: tuple[int, int]
+) -> PatchTracks | None:
+    """What each patch says by itself, beyond the global track: the model and its own Newton step from there."""
+    if len(measured.gradient) == 1:
+        return None
+    own = np.linalg.solve(measured.curvature[:, None], measured.gradient[..., None])[..., 0] / pictures.information[None, :, None]
+    step = np.einsum("pfm,cm->pfc", design.matrix, theta) - theta[:, : design.frames].T
+    shift = step + own
+    shift -= shift[:, :1]
+    u, v = np.meshgrid(*((np.arange(n) + 0.5) / n for n in grid[::-1]))
+    xy = np.stack([u.ravel() * shape[1], v.ravel() * shape[0]], 1) - 0.5
+    frame = np.rint(times).astype(np.int64)
+    return PatchTracks(np.tile(frame, len(xy)), np.repeat(xy, len(times), 0), shift.reshape(-1, 2))
+
+
+def _result(
+    theta: np.ndarray, times: np.ndarray, count: int, shape: tuple[int, int], exposure: Exposure, local: bool, tracks: PatchTracks | None,
+    iterations: int, error: float, warnings: tuple[str, ...]
+) -> Aligned:
+    shifts = theta[:, : len(times)].T
+    if len(times) != count:
+        shifts = np.stack([_extended(np.arange(count), times, shifts[:, c]) for c in range(2)], 1)
+    coefficients, rms = None, 0.0
+    if local:
+        scaled = theta[:, len(times):].reshape(2, SPACE - 1, TIME) / float(count) ** np.arange(1, TIME + 1)
+        coefficients = np.concatenate([np.zeros((2, 1, TIME)), scaled], 1).reshape(2, -1)
+        u, v = np.meshgrid(np.linspace(-0.5, 0.5, 11), np.linspace(-0.5, 0.5, 11))
+        from verglas.methods.motion.model import local_shift
+
+        rms = float(np.sqrt((local_shift(coefficients, u, v, count - 1.0) ** 2).sum(-1).mean())) * exposure.pixel_size
+    track = MotionTrack("", shape, count, shifts - shifts[:1], exposure.pixel_size, exposure.voltage_kv, exposure.dose_rate, exposure.pre_exposure,
+                        exposure.first_frame, local=coefficients, patches=tracks)
+    return Aligned(track, iterations, error, rms, warnings)
+
+
+def _extended(at: np.ndarray, times: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Linear between the times, and with the slope of the ends beyond them."""
+    inner = np.interp(at, times, values)
+    first, last = (values[1] - values[0]) / (times[1] - times[0]), (values[-1] - values[-2]) / (times[-1] - times[-2])
+    return np.where(at < times[0], values[0] + first * (at - times[0]), np.where(at > times[-1], values[-1] + last * (at - times[-1]), inner))

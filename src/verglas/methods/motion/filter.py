@@ -1,0 +1,93 @@
+"""Frames filtered so that the log-likelihood of a motion is half the power of their sum."""
+
+from dataclasses import dataclass
+from math import pi
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from verglas.methods.motion.dose import attenuation
+
+LOWEST = 6.0
+"""Cycles per side below which brightness of the beam outweighs the specimen."""
+FINEST = 0.22
+"""Highest frequency used, cycles per px: beyond it frames say next to nothing of motion."""
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """pictures (F, my, mx): y_i = IFFT(sqrt(W) q_i F_i sqrt(n) / B), with q_i the part of the signal that the dose has left,
+    W = S / (N² (1 + Q S / N)), Q = sum q_i², S and N the powers of signal and noise (in shells), n = my mx and B the transform of the B-spline
+    that moving them will smooth them with. Then log p(frames | shifts) = 1/2 sum_x (sum_i y_i(x - s_i))² + const.
+
+    information (F,): a_i, share of frame i in the curvature, sum 1. self_curvature (3,): mean per pixel of the xx, xy, yy curvature that frames
+    have with themselves, 1/px². snr: of the sum, mean over the band.
+    """
+
+    pictures: Tensor
+    information: np.ndarray
+    self_curvature: np.ndarray
+    snr: float
+
+
+def filtered(spectra: Tensor, shape: tuple[int, int], scale: float, shifts: Tensor, pixel_size: float, dose: np.ndarray, voltage_kv: float) -> Filtered:
+    """spectra (F, my, mx // 2 + 1), pixels of `scale` px; shifts (F, 2) px bring the frames together; dose (F,) e/Å² in the middle of each."""
+    (my, mx), device = shape, spectra.device
+    ky, kx = torch.fft.fftfreq(my, device=device)[:, None], torch.fft.rfftfreq(mx, device=device)[None]
+    radius = torch.sqrt(ky**2 + kx**2)
+    inside = (radius >= LOWEST / min(shape)) & (radius <= min(FINEST * scale, 0.47))
+    shell = (radius * max(shape)).long()
+    shells = int(shell.max()) + 1
+    s = np.arange(shells) + 0.5
+    q = torch.from_numpy(attenuation(s / max(shape) / (scale * pixel_size), dose, voltage_kv)).float().to(device)
+    times = torch.full_like(radius, 2.0)
+    times[:, 0] = 1.0
+    count = _shell_sums(times, shell, shells)
+    total, power = torch.zeros_like(spectra[0]), torch.zeros(shells, device=device)
+    for i, one in enumerate(spectra):
+        angle = -2 * pi / scale * (kx * shifts[i, 0] + ky * shifts[i, 1])
+        total += one * torch.polar(q[i][shell], angle)
+        power += _shell_sums((one.real**2 + one.imag**2) * times, shell, shells)
+    frames = len(spectra)
+    q2 = (q**2).sum(0)
+    mean = power / count / frames
+    coherent = _shell_sums((total.real**2 + total.imag**2) * times, shell, shells) / count / q2
+    signal = _smooth(((coherent - mean) / (q2 - q2 / frames).clamp_min(1e-9)), count)
+    noise = (mean - signal * q2 / frames).clamp_min(1e-6 * float(mean.max()))
+    snr = signal * q2 / noise
+    weight = signal / (noise**2 * (1 + snr))
+    k2 = (2 * pi / scale * radius) ** 2
+    curve = _shell_sums(torch.where(inside, k2 * times, 0.0), shell, shells) * weight * signal
+    information = (q**2 * curve).sum(1).double().cpu().numpy()
+    wave = 2 * pi / scale
+    flat = 1.0 / (_spline(ky) * _spline(kx))
+    amplitude = torch.where(inside, weight.sqrt()[shell], 0.0) * (my * mx) ** 0.5
+    pictures = torch.empty(frames, my, mx, device=device)
+    own = np.zeros(3)
+    for i, one in enumerate(spectra):
+        part = one * (amplitude * q[i][shell])
+        density = (part.real**2 + part.imag**2) * times
+        own += [float((density * a).sum()) for a in ((wave * kx) ** 2, wave**2 * kx * ky, (wave * ky) ** 2)]
+        pictures[i] = torch.fft.irfft2(part * flat, s=shape)
+    used = _shell_sums(torch.where(inside, times, 0.0), shell, shells)
+    return Filtered(pictures, information / information.sum(), own / (my * mx) ** 2, float((snr * used).sum() / used.sum()))
+
+
+def _shell_sums(values: Tensor, shell: Tensor, shells: int) -> Tensor:
+    return torch.zeros(shells, device=values.device).index_add_(0, shell.reshape(-1), values.reshape(-1))
+
+
+def _smooth(signal: Tensor, count: Tensor) -> Tensor:
+    """Mean over neighbouring shells by their numbers of pixels, wider where signal fades; never negative."""
+    kernel = torch.tensor([1.0, 2.0, 3.0, 2.0, 1.0], device=signal.device)[None, None]
+
+    def wide(values: Tensor) -> Tensor:
+        return torch.nn.functional.conv1d(values[None, None], kernel, padding=2)[0, 0]
+
+    return (wide(signal * count) / wide(count).clamp_min(1e-9)).clamp_min(0.0)
+
+
+def _spline(k: Tensor) -> Tensor:
+    """Transform of the quintic B-spline at whole pixels."""
+    return (66.0 + 52.0 * torch.cos(2 * pi * k) + 2.0 * torch.cos(4 * pi * k)) / 120.0
