@@ -14,9 +14,12 @@ from verglas.errors import DataError, InputError
 from verglas.jobs.context import Context
 from verglas.jobs.journal import plain
 from verglas.jobs.spec import option
+from verglas.jobs.tell import Reporter
 from verglas.runtime.workers import Disconnected, Pool, spread
 
 ROWS = "rows.jsonl"
+PAGES = 0.15
+"""Of the time, for the report: a page about every 15 s."""
 SHOWN = 5
 """Failures that are warned of one by one; the others are only listed."""
 
@@ -45,7 +48,8 @@ def each(
     todo = [i for i, key in enumerate(keys) if key not in known or known[key].row is None]
     if known:
         context.log(f"{len(keys) - len(todo)} of {len(keys)} {label} are done already")
-    failed, done = 0, len(keys) - len(todo)
+    context.event("items", total=len(keys), label=label)
+    failed, done, reporter = 0, len(keys) - len(todo), Reporter(context, len(keys), PAGES)
     results = spread(pool_of(context, workers, len(todo)), work, todo)
     try:
         with path.open("a", encoding="utf-8") as file:
@@ -58,6 +62,8 @@ def each(
                 file.flush()
                 done += 1
                 context.progress.advance(done, len(keys), label)
+                if context.reports:
+                    reporter.show()
                 if outcome.row is None:
                     failed += 1
                     if failed <= SHOWN:
@@ -68,6 +74,7 @@ def each(
         raise
     finally:
         results.close()
+        reporter.wait()
     bad = [key for key in keys if known[key].row is None]
     if bad:
         context.log(f"{len(bad)} of {len(keys)} {label} failed; the reasons are in {ROWS}")

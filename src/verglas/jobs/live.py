@@ -60,10 +60,14 @@ def run(params: LiveParams, context: Context) -> None:
     from verglas.runtime.workers import serving
 
     if params.workers == "1":
-        follow(Live(params, context, stages_of(params)), params, context)
+        live = Live(params, context, stages_of(params))
+        with live.pages.kept():
+            follow(live, params, context)
         return
     with serving(pool_of(context, params.workers, items=1 << 30)) as address:
-        follow(Live(params, context, stages_of(params, address)), params, context)
+        live = Live(params, context, stages_of(params, address))
+        with live.pages.kept():
+            follow(live, params, context)
 
 
 def follow(live: "Live", params: LiveParams, context: Context) -> None:
@@ -86,6 +90,7 @@ def follow(live: "Live", params: LiveParams, context: Context) -> None:
             return
         else:
             time.sleep(min(1.0, max(params.settle / 4, 0.05)))
+        live.show()
         context.stop_if_asked()
 
 

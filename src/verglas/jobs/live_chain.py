@@ -57,7 +57,7 @@ class Chain:
         if not continuing:
             self._remember(stage.name, job_folder.next_job_folder(self.context.project, job.folder))
         output = self.context.project / self.folders[stage.name]
-        request = Request(self.context.resources, output, self.context.project, continuing, quiet=True, stop=self.context.stop)
+        request = Request(self.context.resources, output, self.context.project, continuing, quiet=True, stop=self.context.stop, reports=False)
         run_job(job, parse(job.params, stage.params | sources | given), request)
         return output / stage.result
 

@@ -11,6 +11,7 @@ from verglas.io.star import read_star
 from verglas.jobs.context import Context
 from verglas.jobs.live import LiveParams
 from verglas.jobs.live_chain import Chain, Stage
+from verglas.jobs.live_pages import Pages
 from verglas.jobs.live_watch import Watcher
 
 
@@ -37,6 +38,11 @@ class Live:
         self.chain = Chain(context, stages)
         self.watcher = Watcher(str(context.project / params.movies), params.settle, partial(open_frames))
         self.classified = 0
+        self.pages = Pages(context)
+
+    def show(self) -> None:
+        """Pages of this job and of its stages, when there is time."""
+        self.pages.show([self.context.output, *(self.context.project / name for name in self.chain.folders.values())])
 
     def new(self) -> tuple[list[str], int]:
         """(complete movies that have not been through a round, number of those still being written)."""
