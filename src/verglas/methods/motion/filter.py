@@ -33,7 +33,9 @@ class Filtered:
     snr: float
 
 
-def filtered(spectra: Tensor, shape: tuple[int, int], scale: float, shifts: Tensor, pixel_size: float, dose: np.ndarray, voltage_kv: float) -> Filtered:
+def filtered(
+    spectra: Tensor, shape: tuple[int, int], scale: float, shifts: Tensor, pixel_size: float, dose: np.ndarray, voltage_kv: float
+) -> Filtered:
     """spectra (F, my, mx // 2 + 1), pixels of `scale` px; shifts (F, 2) px bring the frames together; dose (F,) e/Å² in the middle of each."""
     (my, mx), device = shape, spectra.device
     ky, kx = torch.fft.fftfreq(my, device=device)[:, None], torch.fft.rfftfreq(mx, device=device)[None]
