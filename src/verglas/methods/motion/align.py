@@ -1,5 +1,6 @@
 """Alignment of one movie: a search for whole frames, then Newton steps for whole frames and local motion together."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -21,6 +22,8 @@ TOGETHER = 8
 """Moved frames held at a time."""
 BINNED_PIXEL = 2.0
 """Å; about the pixel size at which motion is measured."""
+FADE = 0.04
+"""Part of a side along which the edges fade."""
 FEWEST_PATCHES = 3
 
 
@@ -70,8 +73,9 @@ def align(movie: Movie, exposure: Exposure, patches: tuple[int, int], bfactor: f
     small, times = group_frames(movie.small, group)
     shape, scale = (small.shape[1], small.shape[2]), float(movie.bin)
     spectra = torch.empty(len(small), shape[0], shape[1] // 2 + 1, dtype=torch.complex64, device=device)
+    level = leveller(shape, device)
     for i, one in enumerate(small):
-        spectra[i] = torch.fft.rfft2(torch.from_numpy(one - one.mean()).to(device))
+        spectra[i] = torch.fft.rfft2(level(torch.from_numpy(one).to(device)))
     found = search(spectra, shape, scale, bfactor)
     dose = dose_after(count, exposure.dose_rate, exposure.pre_exposure, exposure.first_frame) - 0.5 * exposure.dose_rate
     middle = np.interp(times, np.arange(count), dose)
@@ -98,6 +102,23 @@ def align(movie: Movie, exposure: Exposure, patches: tuple[int, int], bfactor: f
                    iterations + found.rounds, _error(covariance, design), tuple(warnings))
 
 
+def leveller(shape: tuple[int, int], device: str) -> Callable[[Tensor], Tensor]:
+    """Takes from a picture (my, mx) its second-order surface and lets its edges fade: light that does not move must not look like specimen."""
+    (y, x), fade = (torch.linspace(-1.0, 1.0, n, device=device) for n in shape), []
+    terms = [torch.stack([torch.ones_like(one), one, one**2 - (one**2).mean()]) for one in (y, x)]
+    terms = [one / one.norm(dim=1, keepdim=True) for one in terms]
+    for n in shape:
+        inside = (torch.arange(n, device=device) + 0.5).minimum(n - torch.arange(n, device=device) - 0.5)
+        fade.append(torch.sin(0.5 * torch.pi * (inside / (FADE * n)).clamp(max=1.0)) ** 2)
+    low = torch.tensor([[1.0, 1, 1], [1, 1, 0], [1, 0, 0]], device=device)  # orders up to 2
+
+    def level(picture: Tensor) -> Tensor:
+        surface = terms[0].T @ ((terms[0] @ picture @ terms[1].T) * low) @ terms[1]
+        return (picture - surface) * fade[0][:, None] * fade[1][None]
+
+    return level
+
+
 def polynomials(theta: np.ndarray, times: np.ndarray, length: float) -> np.ndarray:
     """(F, 2, 6): theta (2, M) as polynomials over 1, u, u², v, v², uv for each frame."""
     frames = len(times)
@@ -120,7 +141,8 @@ class Measured:
 def measure(pictures: Filtered, motion: np.ndarray, grid: tuple[int, int], scale: float) -> Measured:
     """At the motion (F, 2, 6) px, with m_i = y_i(x - s_i(x)) and r = sum_i m_i: gradient_i = 1/2 sum over the patch of m_i grad r - r grad m_i,
     in which what a frame has with itself cancels. The curvature is the expected one, shared by the patches as their signal is."""
-    polys = (motion / scale).astype(np.float32)
+    step = scale / np.array(pictures.coarse[::-1])  # px of a frame per px of the pictures, (x, y)
+    polys = (motion / step[:, None]).astype(np.float32)
     total = warp.moved_sums(pictures.pictures, polys, np.ones((1, len(polys)), np.float32))[0]
     slopes = torch.stack([slope(total, 1), slope(total, 0)])
     area = total.numel() / (grid[0] * grid[1])
@@ -128,7 +150,7 @@ def measure(pictures: Filtered, motion: np.ndarray, grid: tuple[int, int], scale
     for start in range(0, len(polys), TOGETHER):
         part = slice(start, start + TOGETHER)
         each = warp.moved_sums(pictures.pictures[part], polys[part], np.eye(len(polys[part]), dtype=np.float32))
-        gradient += [cell_gradients(one, total, slopes, grid) / scale for one in each]
+        gradient += [cell_gradients(one, total, slopes, grid) / step[:, None] for one in each]
     shares = _shares(_cells((slopes**2).sum(0, keepdim=True), grid)[0], pictures.self_slope)
     curvature = (pictures.curvature / len(shares) * shares)[:, None, None] * np.eye(2)
     return Measured(np.moveaxis(np.stack(gradient), (0, 1, 2), (1, 2, 0)) * area, curvature)

@@ -12,7 +12,7 @@ LEARNING = 6
 """Rounds of learning the expected steps and local motion from one set of equations."""
 NEIGHBOURS = 2
 """Steps on each side that are expected to be about as large."""
-EXPECTED, BELIEF = 1.0, 3.0
+EXPECTED, BELIEF = 0.5, 3.0
 """Local motion expected before anything is seen, px at the end of the movie, and how many patterns of motion that belief is worth."""
 
 

@@ -126,14 +126,16 @@ def cell_gradients(moved, total, slope_x, slope_y, rows, columns):  # type: igno
         for y in range(top, end):
             m, r, gx, gy = moved[y], total[y], slope_x[y], slope_y[y]
             padded[:3], padded[3:mx + 3], padded[mx + 3:] = m[mx - 3:], m, m[:3]
-            l1, l2, l3 = padded[2:], padded[1:], padded[0:]
-            h1, h2, h3 = padded[4:], padded[5:], padded[6:]
-            d1, d2, d3 = moved[(y - 1) % my], moved[(y - 2) % my], moved[(y - 3) % my]
-            u1, u2, u3 = moved[(y + 1) % my], moved[(y + 2) % my], moved[(y + 3) % my]
             a, b, c = np.float32(0.75), np.float32(-0.15), np.float32(1.0 / 60.0)
+            for x in range(mx):  # short loops over few arrays: the compiler makes vectors of these, not of one long loop
+                steep = a * (padded[x + 4] - padded[x + 2]) + b * (padded[x + 5] - padded[x + 1]) + c * (padded[x + 6] - padded[x])
+                along[x] += m[x] * gx[x] - r[x] * steep
             for x in range(mx):
-                along[x] += m[x] * gx[x] - r[x] * (a * (h1[x] - l1[x]) + b * (h2[x] - l2[x]) + c * (h3[x] - l3[x]))
-                across[x] += m[x] * gy[x] - r[x] * (a * (u1[x] - d1[x]) + b * (u2[x] - d2[x]) + c * (u3[x] - d3[x]))
+                across[x] += m[x] * gy[x]
+            for reach, weight in ((1, a), (2, b), (3, c)):
+                above, below = moved[(y + reach) % my], moved[(y - reach) % my]
+                for x in range(mx):
+                    across[x] -= weight * r[x] * (above[x] - below[x])
         for i in range(columns):
             left, right = i * mx // columns, (i + 1) * mx // columns
             scale = 0.5 / ((end - top) * (right - left))
