@@ -2,6 +2,9 @@
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -210,6 +213,30 @@ def test_two_thousand_movies(tmp_path: Path) -> None:
     begun = time.process_time()
     text, _ = page_of(folder)
     assert len(text) < 6e6 and time.process_time() - begun < 10 and text.count("<tr><td>") >= 2001
+
+
+@pytest.mark.slow
+def test_the_table_sorts_in_a_browser(tmp_path: Path) -> None:
+    """Ten thousand rows by resolution, both ways round; rows are laid out as far as one scrolls."""
+    program = shutil.which("chromium") or pytest.skip("chromium is not installed")
+    text = build_report(made.ctf_folder(tmp_path, 10_000)).read_text(encoding="utf-8")
+    heads = "document.querySelectorAll('.sortable th')[4]"
+    rows = "document.querySelectorAll('.sortable tbody tr')"
+    probe = f"<script>const said = [{rows}.length]; for (let i = 0; i < 2; i++) {{ const begun = performance.now(); {heads}.click(); " \
+            f"said.push({rows}[0].cells[4].textContent, performance.now() - begun < 2000); }} document.title = said.join(' ');</script></body>"
+    (tmp_path / "page.html").write_text(text.replace("</body>", probe), encoding="utf-8")
+    quiet = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+    options = ["--headless", "--no-sandbox", *quiet, f"--user-data-dir={tmp_path / 'user'}"]
+    done = subprocess.run([program, *options, "--dump-dom", (tmp_path / "page.html").as_uri()], capture_output=True, text=True, timeout=120)
+    assert "<title>400 4.0 true 8.0 true</title>" in done.stdout
+
+
+def test_no_torch(tmp_path: Path) -> None:
+    """A page is made beside a running job, and must cost little."""
+    folder = made.motion_folder(tmp_path, 2)
+    code = "import sys; from verglas.report.__main__ import main; main(sys.argv[1:]); print({'torch', 'numba'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "set()"
 
 
 def test_the_runner_writes_the_last_page(tmp_path: Path) -> None:
