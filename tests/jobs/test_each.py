@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from verglas.errors import DataError, InputError
 from verglas.jobs.context import Context, Stopped, StopRequest
 from verglas.jobs.each import ROWS, check_workers, each, read_rows
 from verglas.runtime.resources import Resources
+from verglas.runtime.workers import Disconnected
 from verglas.testing.items import Square
 
 KEYS = [f"movies/{n}.tiff" for n in range(6)]
@@ -93,3 +95,32 @@ def test_workers_of_a_scheduler_elsewhere(tmp_path: Path) -> None:
 def test_workers_must_make_sense(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'four' is neither a number"):
         check_workers("four")
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_scheduler_that_ends_in_the_middle(tmp_path: Path, asked: bool) -> None:
+    """Without a wish to stop an error with a remedy; the queue of a cluster asks the job to stop and ends the scheduler at the same time."""
+    file = tmp_path / "scheduler.json"
+    begin = (["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"], ["worker", "--nthreads", "1", "--no-dashboard"])
+    started = [subprocess.Popen([sys.executable, "-m", "dask", *one, "--scheduler-file", str(file)], stderr=subprocess.DEVNULL) for one in begin]
+    stop = StopRequest()
+
+    def end() -> None:
+        while not (tmp_path / "mark1").exists():
+            time.sleep(0.05)
+        stop.asked = asked
+        for process in started:
+            process.terminate()
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    try:
+        while not file.exists():
+            time.sleep(0.05)
+        with pytest.raises(Stopped if asked else Disconnected):
+            each(Context(tmp_path, tmp_path, Resources(threads=2), stop=stop), KEYS, Square(tmp_path, seconds=0.5), str(file))
+    finally:
+        ending.join()
+        for process in started:
+            process.wait()
+    assert len(read_rows(tmp_path / ROWS)) < 6

@@ -100,8 +100,9 @@ def test_extraction_again_with_the_same_options_gives_the_same_images(project: P
     options = {"micrographs": project / "mics.star", "box": 32, "float16": False}
     first = job("extract", project, coordinates=project / "picks.star", **options)
     again = job("extract", project, particles=first / "particles.star", **options)
+    third = job("extract", project, coordinates=again / "extractpick.star", **options)
     for name in ("movies/m0.mrcs", "movies/m1.mrcs"):
-        assert (first / name).read_bytes()[1024:] == (again / name).read_bytes()[1024:]
+        assert (first / name).read_bytes()[1024:] == (again / name).read_bytes()[1024:] == (third / name).read_bytes()[1024:]
 
 
 def test_recentred_windows_lie_around_the_particle_and_doing_it_twice_changes_nothing(project: Path) -> None:
@@ -201,3 +202,44 @@ def test_images_are_relions_on_real_micrographs(tmp_path: Path, ours: dict[str, 
     for label in ("rlnCoordinateX", "rlnCoordinateY", "rlnMicrographName"):
         assert np.array_equal(mine.extra[label], relions.extra[label])
     assert np.array_equal(mine.defocus.u, relions.defocus.u) and np.allclose(mine.defocus.angle, relions.defocus.angle)
+
+
+def test_recentred_images_are_relions(tmp_path: Path) -> None:
+    """Around a point off the centre of the reference, at half the scale, from particles with random poses and offsets."""
+    program, data = relion_program("relion_preprocess"), shared_data("apoferritin")
+    (tmp_path / "mics").symlink_to(data)
+    names = sorted(f"mics/{path.name}" for path in data.glob("*.mrc"))[:2]
+    write_micrographs_star(tmp_path / "mics.star", names, pixel=1.5)
+    options = {"micrographs": tmp_path / "mics.star", "box": 128, "float16": False}
+    first = read_particles(job("extract", tmp_path, coordinates=data / "manual_picks.star", **options) / "particles.star")
+    rng = np.random.default_rng(0)
+    n = len(first)
+    write_particles(tmp_path / "refined.star", replace(first, poses=Poses(rng.uniform(-3, 3, (n, 3)), rng.normal(0, 6, (n, 2)))))
+    folder = job("extract", tmp_path, particles=tmp_path / "refined.star", rescale=64, recentre=True, recentre_x=9.0, recentre_y=-4.5,
+                 recentre_z=12.0, **options)
+    point = ["--recenter", "--recenter_x", "6", "--recenter_y", "-3", "--recenter_z", "8", "--ref_angpix", "1.5"]
+    made = ["--scale", "64", "--norm", "--bg_radius", "24", "--invert_contrast", "--part_star", "rel.star", "--part_dir", "Rel/"]
+    command = [program, "--i", "mics.star", "--reextract_data_star", "refined.star", *point, "--extract", "--extract_size", "128", *made]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    mine, relions = read_particles(folder / "particles.star"), read_particles(tmp_path / "rel.star")
+    assert len(mine) == len(relions) == n and np.abs(mine.poses.origin - relions.poses.origin).max() < 1e-4
+    assert np.array_equal(mine.extra["rlnCoordinateX"], relions.extra["rlnCoordinateX"])
+    for one, other in zip(mine.images.stacks, relions.images.stacks):
+        assert np.abs(read_volume(tmp_path / one)[0] - read_volume(tmp_path / other)[0]).max() < 1e-5
+
+
+def test_images_times_their_ctf_are_marked_and_filtered(project: Path) -> None:
+    options = {"micrographs": project / "mics.star", "coordinates": project / "picks.star", "box": 32, "float16": False, "normalise": False,
+               "invert": False, "edge": "drop"}
+    plain, times, flipped = (read_particles(job("extract", project, **options, ctf=kind, **box) / "particles.star")
+                             for kind, box in (("none", {}), ("multiply", {"ctf_box": 32}), ("flip", {"ctf_box": 32})))
+    assert times.optics[0].ctf_premultiplied and flipped.optics[0].phase_flipped and not plain.optics[0].ctf_premultiplied
+    s = np.fft.fftfreq(32, 2.0)
+    sx, sy = np.meshgrid(s, s)
+    k2, wave = sx**2 + sy**2, 0.0196876
+    depth = 14900 + 100 * np.cos(2 * (np.arctan2(sy, sx) - np.radians(30)))
+    ctf = np.sin(np.pi * wave * depth * k2 - np.pi / 2 * 2.7e7 * wave**3 * k2**2 + np.arcsin(0.1))
+    before, after, phases = (np.fft.fft2(read_volume(project / one.images.stacks[0])[0][0]) for one in (plain, times, flipped))
+    inner = (k2 > 0) & (np.abs(sx) < 0.24) & (np.abs(sy) < 0.24)
+    assert np.abs(after - ctf * before)[inner].max() < 2e-3 * np.abs(before[inner]).max()
+    assert np.abs(np.abs(phases) - np.abs(before))[inner].max() < 1e-3 * np.abs(before[inner]).max()

@@ -9,6 +9,7 @@ from verglas.jobs.spec import Context, Job, JobParams, Plan, PlanLine, option
 
 if TYPE_CHECKING:
     from verglas.jobs.ctf_work import FitOne
+    from verglas.methods.ctffit import Range
 
 
 class CtfParams(JobParams):
@@ -30,6 +31,7 @@ class CtfParams(JobParams):
     min_phase: float = option(0.0, help="Search phase shifts from here.", unit="°", ge=0, le=180, level="advanced", relion="phase_min")
     max_phase: float = option(180.0, help="Search phase shifts up to here.", unit="°", ge=0, le=180, level="advanced", relion="phase_max")
     phase_step: float = option(10.0, help="Step of the search of phase shifts.", unit="°", ge=1, le=45, level="advanced", relion="phase_step")
+    tilt: bool = option(False, help="Estimate the tilt of the specimen too, from the defocus of 16 patches (needs the micrographs).")
     keep_bad: bool = option(False, help="Keep micrographs whose fit cannot be trusted in micrographs_ctf.star.")
     workers: str = workers_option()
 
@@ -40,8 +42,8 @@ def check(params: CtfParams, context: Context) -> Plan:
         raise InputError(f"from {params.min_defocus:g} to {params.max_defocus:g} Å is no range", where="--min-defocus, --max-defocus",
                          remedy="the second must be larger")
     if params.min_resolution <= 1.5 * params.max_resolution:
-        raise InputError(f"from {params.min_resolution:g} to {params.max_resolution:g} Å holds too few rings", where="--min-resolution, --max-resolution",
-                         remedy="e.g. 30 and 4 Å")
+        raise InputError(f"from {params.min_resolution:g} to {params.max_resolution:g} Å holds too few rings",
+                         where="--min-resolution, --max-resolution", remedy="e.g. 30 and 4 Å")
     if params.phase_shift and params.max_phase <= params.min_phase:
         raise InputError(f"from {params.min_phase:g} to {params.max_phase:g}° is no range", where="--min-phase, --max-phase",
                          remedy="the second must be larger; leave --phase-shift out if there is no phase plate")
@@ -65,10 +67,13 @@ def prepared(params: CtfParams, context: Context) -> "FitOne":
     micrographs = read_micrographs(params.micrographs)
     door(micrographs, params.micrographs)
     inputs, kind, told = sources(micrographs, params.use_power_spectra, params.use_no_dw)
-    return FitOne(micrographs, inputs, kind, told, wanted(params), params.box, context.project.resolve(), context.output.resolve())
+    if params.tilt and kind == "spectra":
+        raise InputError("the tilt cannot be seen in power spectra of whole micrographs", where="--tilt", remedy="add --no-use-power-spectra")
+    return FitOne(micrographs, inputs, kind, told, wanted(params), params.box, params.tilt, context.project.resolve(), context.output.resolve())
 
 
-def wanted(params: CtfParams):  # type: ignore[no-untyped-def]
+def wanted(params: CtfParams) -> "Range":
+    """The options as the method takes them: Å and radians."""
     from verglas.methods.ctffit import Range, phase_grid
     from verglas.units import DEGREE
 
@@ -94,6 +99,9 @@ def run(params: CtfParams, context: Context) -> None:
                          remedy="look at the .ctf pictures; check pixel size, voltage and Cs; --keep-bad keeps them all the same")
     write_micrographs(context.output / "micrographs_ctf.star", result.table)
     context.log(summary(result.table))
+    angles = [float(str(one.row["tilt"])) for one in outcomes if one.row is not None and one.row.get("tilt") is not None]
+    if angles:
+        context.log(f"tilt: {min(angles):.1f} to {max(angles):.1f}°, with its axis for each micrograph in rows.jsonl")
     context.event("ctf", fitted=len(result.table), bad=len(bad), total=len(outcomes))
 
 

@@ -46,5 +46,6 @@ def summary(table: Micrographs) -> str:
     """The line of the log."""
     assert table.defocus is not None
     mean, far = 0.5 * (table.defocus.u + table.defocus.v), np.asarray(table.extra[L.CTF_RESOLUTION], dtype=np.float64)
+    astigmatism = np.median(table.defocus.u - table.defocus.v)
     return (f"{len(table)} micrographs: defocus {mean.min():.0f} to {mean.max():.0f} Å (median {np.median(mean):.0f}), astigmatism median "
-            f"{np.median(table.defocus.u - table.defocus.v):.0f} Å, fit resolution median {np.median(far):.1f} Å (worst {far.max():.1f}); micrographs_ctf.star")
+            f"{astigmatism:.0f} Å, fit resolution median {np.median(far):.1f} Å (worst {far.max():.1f}); micrographs_ctf.star")

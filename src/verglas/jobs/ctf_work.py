@@ -10,7 +10,7 @@ from verglas.errors import DataError, InputError
 from verglas.io import labels as L
 from verglas.io.ctf_files import write_avrot, write_picture
 from verglas.io.mrc import read_volume
-from verglas.methods.ctffit import CtfFit, Lens, Range, Spectrum, estimate, of_amplitudes, of_micrograph, picture
+from verglas.methods.ctffit import CtfFit, Lens, Range, Spectrum, Tilt, estimate, of_amplitudes, of_micrograph, picture, tilt
 from verglas.types import Micrographs
 from verglas.units import DEGREE
 
@@ -29,11 +29,13 @@ class FitOne:
     told: str
     wanted: Range
     box: int
+    tilted: bool
     project: Path
     output: Path
 
     def __call__(self, index: int) -> dict[str, object]:
-        spectrum = self.spectrum(index)
+        image, pixel_size = self.image(index)
+        spectrum = self._spectrum(image, pixel_size)
         lens = Lens.of(self.micrographs.optics[self.micrographs.optics_index[index]])
         fit = estimate(spectrum, lens, self.wanted)
         root = self.output / beside(self.inputs[index])
@@ -44,42 +46,41 @@ class FitOne:
         noise = np.full(len(curves.k), 2.0 / np.sqrt(max(1.0, 0.012 / (curves.k[1] - curves.k[0]))))
         write_avrot(root.with_name(root.name + "_avrot.txt"),
                     (curves.k, curves.rotational, curves.average, curves.rings * curves.strength, curves.correlation, noise), self.inputs[index])
-        return _row(fit, _named(shown, self.project) + ":mrc")
+        found = tilt(image, pixel_size, lens, fit, self.wanted) if self.tilted and not fit.fault else None
+        return _row(fit, _named(shown, self.project) + ":mrc") | ({} if found is None else _tilt_row(found))
 
-    def spectrum(self, index: int) -> Spectrum:
-        """Read and made, with the pixel size of the header for spectra (they were cut) and of the optics table for images."""
+    def image(self, index: int) -> tuple[np.ndarray, float]:
+        """Spectrum or micrograph (ny, nx) and its pixel size (Å): of the header for spectra (they were cut), of the optics table for micrographs."""
         path = self.project / self.inputs[index]
         data, header = read_volume(path)
-        image = data[0]
+        image, where = data[0], str(path)
         if data.shape[0] != 1 or not np.isfinite(image).all() or image.min() == image.max():
             found = f"{data.shape[0]} sections" if data.shape[0] != 1 else "pixels that are not numbers, or all the same"
-            raise DataError(found + ", expected one image", where=str(path), remedy="make it again")
+            raise DataError(found + ", expected one image", where=where, remedy="make it again")
+        size = f"{image.shape[1]} x {image.shape[0]} px"
         if self.kind == "images":
             if min(image.shape) < 256:
-                raise InputError(f"{image.shape[1]} x {image.shape[0]} px is too small for a spectrum", where=str(path), remedy="give larger micrographs")
-            return of_micrograph(image, self.micrographs.optics[self.micrographs.optics_index[index]].pixel_size, self.box)
+                raise InputError(f"{size} is too small for a spectrum, expected 256 or more", where=where, remedy="give larger micrographs")
+            return image, self.micrographs.optics[self.micrographs.optics_index[index]].pixel_size
         if image.shape[0] != image.shape[1] or header.pixel_size <= 0:
-            raise DataError(f"{image.shape[1]} x {image.shape[0]} px of {header.pixel_size:g} Å, expected a square spectrum with its pixel size",
-                            where=str(path), remedy="make it again, or fit the micrographs: --no-use-power-spectra")
-        return of_amplitudes(image, header.pixel_size)
+            raise DataError(f"{size} of {header.pixel_size:g} Å, expected a square spectrum with its pixel size", where=where,
+                            remedy="make it again, or fit the micrographs: --no-use-power-spectra")
+        return image, header.pixel_size
+
+    def _spectrum(self, image: np.ndarray, pixel_size: float) -> Spectrum:
+        return of_micrograph(image, pixel_size, self.box) if self.kind == "images" else of_amplitudes(image, pixel_size)
 
     def try_first(self) -> None:
         """For the door: the first micrograph can be read."""
-        self.spectrum(0)
+        self.image(0)
 
 
 def door(micrographs: Micrographs, path: Path) -> None:
-    """Micrographs, at least one, with optics that a CTF can be computed from."""
+    """Micrographs, at least one. (Voltage, Cs and contrast are checked when the optics table is read.)"""
     if micrographs.movies:
         raise InputError("these are movies", where=str(path), remedy="correct their motion first: verglas motioncorr")
     if not len(micrographs):
         raise InputError("no micrographs", where=str(path), remedy="give another STAR file")
-    for group in micrographs.optics:
-        if not (20 <= group.voltage_kv <= 2000 and 0 <= group.cs_mm < 100 and 0 <= group.amplitude_contrast < 1 and group.pixel_size > 0):
-            raise InputError(
-                f"optics group {group.name}: {group.voltage_kv:g} kV, Cs {group.cs_mm:g} mm, amplitude contrast {group.amplitude_contrast:g}, pixel "
-                f"{group.pixel_size:g} Å; expected 20 to 2000 kV, Cs 0 to 100 mm, contrast 0 to 1, a pixel above 0", where=f"{path}, data_optics",
-                remedy="correct the optics table")
 
 
 def sources(micrographs: Micrographs, power_spectra: bool, no_dw: bool) -> tuple[tuple[str, ...], str, str]:
@@ -115,3 +116,7 @@ def _row(fit: CtfFit, shown: str) -> dict[str, object]:
         "defocus_error": fit.errors[0], "fault": fit.fault, "image": shown,
         "curves": {name: np.round(one[:whole].reshape(-1, step).mean(1), 5).tolist() for name, one in curves.items()},
     }
+
+
+def _tilt_row(found: Tilt) -> dict[str, object]:
+    return {"tilt": found.angle / DEGREE, "tilt_axis": found.axis / DEGREE, "tilt_error": found.error / DEGREE}

@@ -15,7 +15,7 @@ from verglas.jobs.context import Context
 from verglas.jobs.journal import plain
 from verglas.jobs.spec import option
 from verglas.jobs.tell import Reporter
-from verglas.runtime.workers import Pool, spread
+from verglas.runtime.workers import Disconnected, Pool, spread
 
 ROWS = "rows.jsonl"
 PAGES = 0.15
@@ -69,6 +69,9 @@ def each(
                     if failed <= SHOWN:
                         context.warn(f"{outcome.key}: {outcome.reason}")
                 context.stop_if_asked()
+    except Disconnected:
+        context.stop_if_asked()  # a queue that ends a job ends its scheduler too
+        raise
     finally:
         results.close()
         reporter.wait()

@@ -10,14 +10,15 @@ import numpy as np
 from verglas.errors import InputError
 from verglas.io import labels as L
 from verglas.io.atomic import atomic_path
+from verglas.io.coordinates import write_coordinate_files, write_coordinates
 from verglas.io.optics_star import optics_table
 from verglas.io.particles_star import particles_table
 from verglas.io.star import Table, write_star
 from verglas.jobs.each import Outcome
-from verglas.jobs.extract_input import Wanted, xy_of
+from verglas.jobs.extract_input import Wanted, rows_of_each, xy_of
 from verglas.jobs.extract_one import Windows, read_windows
 from verglas.jobs.spec import Context
-from verglas.types import Defocus, ImageRefs, Particles
+from verglas.types import Coordinates, Defocus, ImageRefs, Particles
 
 if TYPE_CHECKING:
     from verglas.jobs.extract import ExtractParams
@@ -34,7 +35,6 @@ def write_plan(wanted: Wanted, params: "ExtractParams", context: Context) -> Pat
     windows = Windows(names, np.array(stacks), wanted.pixels, bounds, xy_of(wanted.particles), group, defocus)
     with atomic_path(context.output / PLAN) as path:
         np.savez(path, **{name: getattr(windows, name) for name in Windows.__dataclass_fields__})
-    read_windows.cache_clear()
     return context.output / PLAN
 
 
@@ -61,14 +61,29 @@ def kept(wanted: Wanted, outcomes: list[Outcome], plan: Path) -> Wanted:
 
 
 def write_results(wanted: Wanted, params: "ExtractParams", context: Context) -> None:
-    """particles.star."""
+    """particles.star; after extraction again also the new places as coordinate files, with their list extractpick.star."""
     output, project = context.output.resolve(), context.project.resolve()
     folder = output.relative_to(project) if output.is_relative_to(project) else output
     images = wanted.particles.images
     stacks = tuple(str(folder / name) for name in stack_names(wanted.names.tolist()))
     particles = replace(wanted.particles, images=ImageRefs(stacks, images.stack, images.index))
     write_star(context.output / "particles.star", {"optics": optics_table(particles.optics), "particles": _table(particles, wanted.has_ctf)})
+    if params.particles is not None:
+        _write_places(particles, folder, context)
     context.log(f"particles.star: {len(particles)} particles of {particles.optics[0].box} px at {particles.optics[0].pixel_size:.4f} Å")
+
+
+def _write_places(particles: Particles, folder: Path, context: Context) -> None:
+    """One table of coordinates for each micrograph."""
+    files: dict[str, str] = {}
+    xy, zero = xy_of(particles), np.zeros(len(particles))
+    places = Coordinates(xy, zero, particles.class_number, particles.poses.angles[:, 2], {})
+    for number, rows in rows_of_each(particles.images.stack):
+        name = Path(particles.images.stacks[number]).relative_to(folder).with_suffix("")
+        file = Path(f"{name}_extractpick.star")
+        write_coordinates(context.output / file, places.take(rows))
+        files[str(particles.extra[L.MICROGRAPH_NAME][rows[0]])] = str(folder / file)
+    write_coordinate_files(context.output / "extractpick.star", list(files), list(files.values()))
 
 
 def _table(particles: Particles, has_ctf: bool) -> Table:

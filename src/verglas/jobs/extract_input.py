@@ -45,6 +45,13 @@ def xy_of(particles: Particles) -> np.ndarray:
     return np.stack([np.asarray(particles.extra[label], dtype=np.float64) for label in L.COORDINATES], axis=1)
 
 
+def rows_of_each(stack: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """(number, its rows in their order) for every number in stack (N,), in one pass."""
+    order = np.argsort(stack, kind="stable")
+    numbers, first = np.unique(stack[order], return_index=True)
+    return list(zip(numbers.tolist(), np.split(order, first[1:])))
+
+
 def open_wanted(params: "ExtractParams", project: Path) -> Wanted:
     """Read the tables and the headers of the micrographs; raises where they do not fit."""
     micrographs = read_micrographs(params.micrographs)
@@ -81,8 +88,8 @@ def _inside(params: "ExtractParams", micrographs: Micrographs, particles: Partic
     from verglas.methods.extract import closest_edge, touches
 
     xy, stack, keep = xy_of(particles), particles.images.stack, np.zeros(len(particles), dtype=bool)
-    for m in np.unique(stack).tolist():
-        path, rows = project / micrographs.name[m], np.flatnonzero(stack == m)
+    for m, rows in rows_of_each(stack):
+        path = project / micrographs.name[m]
         if not path.is_file():
             raise InputError(f"there is no micrograph {path}", where=f"{params.micrographs}, row {m + 1}", remedy="run in the project folder")
         shape = read_header(path).shape[1:]
@@ -135,7 +142,8 @@ def _again(params: "ExtractParams", micrographs: Micrographs) -> tuple[Particles
             raise InputError(f"missing column _{label}", where=where, remedy="give particles with their places in the micrographs")
     names = dict.fromkeys(old.extra[L.MICROGRAPH_NAME].tolist())
     rows, lost = _rows_of(list(names), micrographs, where)
-    row = np.array([dict(zip(names, rows.tolist()))[name] for name in old.extra[L.MICROGRAPH_NAME].tolist()])
+    row_of = dict(zip(names, rows.tolist()))
+    row = np.array([row_of[name] for name in old.extra[L.MICROGRAPH_NAME].tolist()])
     old, row = old.take(row >= 0), row[row >= 0]
     pixels = np.array([group.pixel_size for group in micrographs.optics])[micrographs.optics_index[row]]
     xy, origin = xy_of(old), old.poses.origin

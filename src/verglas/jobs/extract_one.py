@@ -1,7 +1,6 @@
 """One micrograph of extract: its stack of particle images."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -9,6 +8,7 @@ from zlib import crc32
 import numpy as np
 
 from verglas.errors import DataError
+from verglas.io.kept import kept
 from verglas.types import Defocus, OpticsGroup
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Windows:
         return Defocus(**dict(zip(Defocus.__dataclass_fields__, rows.T)))
 
 
-@lru_cache(maxsize=1)
+@kept
 def read_windows(path: Path) -> Windows:
     """The plan, read once by each worker."""
     with np.load(path) as file:

@@ -1,19 +1,22 @@
 """import movies, import micrographs: a STAR file of files that stay where they are, with what the microscope was set to."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-from verglas.errors import InputError
-from verglas.io.micrographs_star import read_micrographs, write_micrographs
-from verglas.io.mrc_header import read_header
-from verglas.jobs.import_files import MICROGRAPHS, MOVIES, Patterns, Placed, check_links, found, make_links, placed
-from verglas.jobs.import_optics import OpticsParams, added, group_of
-from verglas.jobs.spec import Context, Job, Plan, PlanLine, option
-from verglas.types import Micrographs
+from verglas.jobs.import_files import Patterns
+from verglas.jobs.spec import Context, Job, JobParams, Plan, option
 
-DOSE, GAIN = "rlnMicrographDoseRate", "rlnMicrographGainName"
-TOLERANCE = 0.01
+
+class OpticsParams(JobParams):
+    """Options of the microscope, the same for all files of one import."""
+
+    pixel_size: float = option(help="Pixel size of the files (EER: as they are rendered).", unit="Å", gt=0, le=1000, relion="angpix")
+    voltage: float = option(300.0, help="Acceleration voltage.", unit="kV", ge=10, le=3000, relion="kV")
+    cs: float = option(2.7, help="Spherical aberration.", unit="mm", ge=-100, le=100, relion="Cs")
+    amplitude_contrast: float = option(0.1, help="Amplitude contrast.", ge=0, le=1, relion="Q0")
+    optics_group: str = option("opticsGroup1", help="Name of the optics group of these files.", relion="optics_group_name")
+    mtf: Path | None = option(None, help="STAR file with the modulation transfer function of the detector.", relion="fn_mtf")
+    beam_tilt_x: float = option(0.0, help="Beam tilt along x, if it is known.", unit="mrad", ge=-100, le=100, relion="beamtilt_x")
+    beam_tilt_y: float = option(0.0, help="Beam tilt along y.", unit="mrad", ge=-100, le=100, relion="beamtilt_y")
 
 
 class MoviesParams(OpticsParams):
@@ -30,78 +33,28 @@ class MicrographsParams(OpticsParams):
     micrographs: Patterns = option(help="Micrographs (MRC), or patterns in quotes: 'Micrographs/*.mrc'.", relion="fn_in_raw")
 
 
-@dataclass(frozen=True)
-class _Import:
-    """All files with their names, the rows that the STAR file `star` will have, and how many of them are new."""
-
-    files: tuple[Placed, ...]
-    rows: Micrographs
-    new: int
-    star: Path
-
-
 def check_movies(params: MoviesParams, context: Context) -> Plan:
-    return _told(_movies(params, context), params, ())
+    from verglas.jobs import import_rows
+
+    return import_rows.check_movies(params, context)
 
 
 def check_micrographs(params: MicrographsParams, context: Context) -> Plan:
-    first = found(params.micrographs, context.project, "--micrographs", MICROGRAPHS)[0][0]
-    header = read_header(first)
-    if header.shape[0] != 1:
-        raise InputError(f"{header.shape[0]} sections, expected one image", where=str(first), remedy="movies are for `verglas import movies`")
-    odd = header.pixel_size > 0 and abs(header.pixel_size - params.pixel_size) > TOLERANCE * params.pixel_size
-    warnings = (f"{first} has {header.pixel_size:.4f} Å in its header, --pixel-size is {params.pixel_size:g} Å.",) if odd else ()
-    return _told(_micrographs(params, context), params, warnings)
+    from verglas.jobs import import_rows
+
+    return import_rows.check_micrographs(params, context)
 
 
 def run_movies(params: MoviesParams, context: Context) -> None:
-    _write(_movies(params, context), params, context)
+    from verglas.jobs import import_rows
+
+    import_rows.run_movies(params, context)
 
 
 def run_micrographs(params: MicrographsParams, context: Context) -> None:
-    _write(_micrographs(params, context), params, context)
+    from verglas.jobs import import_rows
 
-
-def _movies(params: MoviesParams, context: Context) -> _Import:
-    files = found(params.movies, context.project, "--movies", MOVIES)
-    gain = () if params.gain is None else (placed(params.gain, params.gain.parent, context, ""),)
-    extra: dict[str, object] = {} if params.dose is None else {DOSE: params.dose}
-    extra |= {GAIN: gain[0].name} if gain else {}
-    return _import(params, files, gain, extra, context)
-
-
-def _micrographs(params: MicrographsParams, context: Context) -> _Import:
-    return _import(params, found(params.micrographs, context.project, "--micrographs", MICROGRAPHS), (), {}, context)
-
-
-def _import(
-    params: OpticsParams, files: list[tuple[Path, Path]], gain: tuple[Placed, ...], extra: Mapping[str, object], context: Context,
-) -> _Import:
-    """Everything that will be written, and nothing written yet."""
-    folder = "Movies" if isinstance(params, MoviesParams) else "Micrographs"
-    star = context.output / f"{folder.lower()}.star"
-    old = read_micrographs(star) if context.continuing and star.exists() else None
-    named = tuple(placed(file, fixed, context, folder) for file, fixed in files)
-    mtf = () if params.mtf is None else (placed(params.mtf, params.mtf.parent, context, ""),)
-    group = group_of(params, mtf[0].name if mtf else "")
-    check_links(named + gain + mtf)
-    rows, new = added(old, [one.name for one in named], group, extra, str(star))
-    return _Import(named + gain + mtf, replace(rows, movies=folder == "Movies"), new, star)
-
-
-def _told(one: _Import, params: OpticsParams, warnings: tuple[str, ...]) -> Plan:
-    links = sum(file.link is not None for file in one.files)
-    lines = [PlanLine(one.star.stem, str(len(one.rows)), f"{one.new} new"), PlanLine("optics group", params.optics_group)]
-    return Plan((*lines, *([PlanLine("links", str(links), "to files outside the project folder")] if links else [])), warnings)
-
-
-def _write(one: _Import, params: OpticsParams, context: Context) -> None:
-    """Links and the STAR file; it is left alone when there is nothing new, so that later jobs see no change."""
-    make_links(one.files)
-    if one.new:
-        write_micrographs(one.star, one.rows)
-    context.log(f"{one.star.name}: {len(one.rows)}, {one.new} of them new in optics group {params.optics_group}")
-    context.event("import", total=len(one.rows), new=one.new)
+    import_rows.run_micrographs(params, context)
 
 
 MOVIES_JOB = Job("import movies", "Import", "Movies with voltage, Cs, pixel size, dose and gain; links, never copies.", MoviesParams, check_movies,

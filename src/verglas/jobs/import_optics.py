@@ -3,33 +3,22 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from verglas.errors import InputError
-from verglas.jobs.spec import JobParams, option
 from verglas.types import Micrographs, OpticsGroup
+
+if TYPE_CHECKING:
+    from verglas.jobs.import_movies import OpticsParams
 
 TILT = 0.001
 """RELION leaves out smaller beam tilts (mrad)."""
 FIELDS = ("voltage_kv", "cs_mm", "amplitude_contrast", "pixel_size", "original_pixel_size", "mtf_file", "beam_tilt_mrad")
 
 
-class OpticsParams(JobParams):
-    """Options of the microscope, the same for all files of one import."""
-
-    pixel_size: float = option(help="Pixel size of the files (EER: as they are rendered).", unit="Å", gt=0, le=1000, relion="angpix")
-    voltage: float = option(300.0, help="Acceleration voltage.", unit="kV", ge=10, le=3000, relion="kV")
-    cs: float = option(2.7, help="Spherical aberration.", unit="mm", ge=-100, le=100, relion="Cs")
-    amplitude_contrast: float = option(0.1, help="Amplitude contrast.", ge=0, le=1, relion="Q0")
-    optics_group: str = option("opticsGroup1", help="Name of the optics group of these files.", relion="optics_group_name")
-    mtf: Path | None = option(None, help="STAR file with the modulation transfer function of the detector.", relion="fn_mtf")
-    beam_tilt_x: float = option(0.0, help="Beam tilt along x, if it is known.", unit="mrad", ge=-100, le=100, relion="beamtilt_x")
-    beam_tilt_y: float = option(0.0, help="Beam tilt along y.", unit="mrad", ge=-100, le=100, relion="beamtilt_y")
-
-
-def group_of(params: OpticsParams, mtf: str) -> OpticsGroup:
+def group_of(params: "OpticsParams", mtf: str) -> OpticsGroup:
     """The optics group of the options; its number is given later."""
     if not re.fullmatch(r"[A-Za-z0-9_-]+", params.optics_group):
         raise InputError(f"--optics-group {params.optics_group!r}: letters, digits, - and _ only")

@@ -23,7 +23,8 @@ def stages_of(params: LiveParams, workers: str = "1") -> tuple[Stage, ...]:
             "pixel_size": params.pixel_size, "voltage": params.voltage, "cs": params.cs, "amplitude_contrast": params.amplitude_contrast,
             "optics_group": params.optics_group,
         }, {}, "movies.star"),
-        Stage("motioncorr", "motioncorr", {"dose_per_frame": params.dose, **_set(gain=params.gain)}, {"movies": ("import", "movies.star")}, "corrected_micrographs.star"),
+        Stage("motioncorr", "motioncorr", {"dose_per_frame": params.dose, **_set(gain=params.gain)}, {"movies": ("import", "movies.star")},
+              "corrected_micrographs.star"),
         Stage("ctf", "ctf", {}, {"micrographs": ("motioncorr", "corrected_micrographs.star")}, "micrographs_ctf.star"),
     ]
     if params.pick != "none":

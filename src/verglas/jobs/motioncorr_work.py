@@ -81,7 +81,7 @@ class MotionWork:
                     "rlnMicrographNameNoDW": ("_noDW", added.plain if weighted and self.params.save_unweighted else None),
                     "rlnMicrographNameEven": ("_EVN", added.even), "rlnMicrographNameOdd": ("_ODD", added.odd)}
         if self.params.save_power_spectrum:
-            spectrum = power.power_spectrum(movie, power.frames_per_group(self.params.dose_per_frame), px, self.resources.device)
+            spectrum = power.power_spectrum(added.weighted if weighted else added.plain, binned, self.resources.device)
             row["rlnCtfPowerSpectrum"] = self._write(root, "_PS", spectrum.picture, spectrum.pixel_size, "float32")
         for label, (ending, picture) in pictures.items():
             if picture is not None:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from verglas.errors import DataError, InputError
+from verglas.io.kept import kept
 from verglas.jobs.each import ROWS, Outcome, read_rows
 from verglas.jobs.pick_params import PickParams
 from verglas.jobs.spec import Context
@@ -59,7 +59,7 @@ class PickOne:
         return Limits(self.distance, p.threshold, p.threshold_sd, np.inf if p.max_sd is None else p.max_sd, p.false_rate, p.border, self.relative)
 
 
-@lru_cache(maxsize=1)
+@kept
 def table_of(path: Path) -> "Micrographs":
     """The table, read once by each worker."""
     from verglas.io.micrographs_star import read_micrographs
@@ -107,7 +107,7 @@ def load_maps(folder: Path, name: str) -> "ScoreMaps":
     from verglas.io.mrc import read_volume
     from verglas.methods.picking.scores import ScoreMaps
 
-    path, rows = maps_path(folder, name), rows_of(folder)
+    path, rows = maps_path(folder, name), rows_of(folder / ROWS)
     if not path.is_file() or rows.get(name) is None or rows[name].row is None:
         raise InputError("no maps of this micrograph", where=str(path), remedy="pick with --keep-maps first")
     data, _ = read_volume(path)
@@ -116,10 +116,10 @@ def load_maps(folder: Path, name: str) -> "ScoreMaps":
     return ScoreMaps(data[0], data[1], np.rint(data[2]).astype(int), data[3], grid["pixel"], grid["scale"], grid["offset"], centre, grid["reach"])
 
 
-@lru_cache(maxsize=1)
-def rows_of(folder: Path) -> dict[str, Outcome]:
-    """The rows of an earlier job."""
-    return read_rows(folder / ROWS)
+@kept
+def rows_of(path: Path) -> dict[str, Outcome]:
+    """The rows of an earlier job, from their file."""
+    return read_rows(path)
 
 
 def finish(outcomes: list[Outcome], context: Context) -> None:

@@ -18,6 +18,8 @@ class Entry(NamedTuple):
 
 
 ENTRIES: dict[str, Entry] = {
+    "motioncorr": Entry("verglas.jobs.motioncorr", "JOB", "Correct movies for motion and radiation damage."),
+    "live": Entry("verglas.jobs.live", "JOB", "Movies become particles while they are recorded."),
     "import movies": Entry("verglas.jobs.import_movies", "MOVIES_JOB", "Movies with voltage, Cs, pixel size, dose and gain; links, never copies."),
     "import micrographs": Entry("verglas.jobs.import_movies", "MICROGRAPHS_JOB", "Micrographs with voltage, Cs and pixel size; links, never copies."),
     "import particles": Entry("verglas.jobs.import_particles", "JOB", "Particles of a STAR or cryoSPARC (.cs) file; links, never copies."),

@@ -15,11 +15,22 @@ RETRIES = 2
 AHEAD = 2
 """Items given to the scheduler for each worker: one at work, one ready."""
 
+PATIENCE = 15
+"""Seconds in which a scheduler must answer, at first and when the connection was lost; a queue that ends a job gives it 30 in all."""
+
 SETTINGS = {
     "distributed.scheduler.allowed-failures": RETRIES, "distributed.scheduler.worker-saturation": 1.0, "distributed.admin.tick.limit": "1h",
     **{f"distributed.worker.memory.{level}": False for level in ("target", "spill", "pause", "terminate")},
 }
 """Of dask: a lost worker's item is given to another one, items wait at the scheduler, and memory is left to the jobs."""
+
+
+class Disconnected(VerglasError):
+    """The scheduler has ended before the items."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(f"the scheduler of the workers cannot be reached any more ({type(error).__name__})",
+                         remedy="see its log; when it and its workers run again, go on with --continue")
 
 
 @dataclass(frozen=True)
@@ -59,7 +70,7 @@ def spread(pool: Pool, work: Work, items: list[int]) -> Generator[Done, None, No
             yield attempt(work, index)
         return
     with _client(pool) as client:
-        from distributed import as_completed
+        from distributed import CancelledError, as_completed
 
         waiting, numbers = iter(items), dict[str, int]()
         running = as_completed()
@@ -70,11 +81,16 @@ def spread(pool: Pool, work: Work, items: list[int]) -> Generator[Done, None, No
                 numbers[future.key] = index
                 running.add(future)
 
-        begin(AHEAD * max(1, len(client.nthreads())))
-        for future in running:
-            begin(AHEAD * max(1, len(client.nthreads())) - running.count())
-            error, index = future.exception(), numbers.pop(future.key)
-            yield future.result() if error is None else Done(index, None, f"its worker was lost {RETRIES + 1} times ({error})")
+        try:
+            begin(AHEAD * max(1, len(client.nthreads())))
+            for future in running:
+                begin(AHEAD * max(1, len(client.nthreads())) - running.count())
+                error, index = future.exception(), numbers.pop(future.key)
+                if isinstance(error, CancelledError):
+                    raise Disconnected(error)
+                yield future.result() if error is None else Done(index, None, f"its worker was lost {RETRIES + 1} times ({error})")
+        except (OSError, CancelledError) as error:
+            raise Disconnected(error) from error
 
 
 def _attempt(work: Work, threads: int, index: int) -> Done:
@@ -98,7 +114,7 @@ def _client(pool: Pool) -> Iterator[Any]:
         from distributed import Client
 
         where = {"address": address} if "://" in address else {"scheduler_file": address}
-        with Client(**where, timeout=60) as client:
+        with Client(**where, timeout=PATIENCE) as client:
             yield client
 
 

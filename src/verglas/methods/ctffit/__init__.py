@@ -5,5 +5,6 @@ from verglas.methods.ctffit.lens import Aim, Lens
 from verglas.methods.ctffit.picture import picture
 from verglas.methods.ctffit.search import Range
 from verglas.methods.ctffit.spectrum import Spectrum, of_amplitudes, of_micrograph
+from verglas.methods.ctffit.tilt import Tilt, tilt
 
-__all__ = ["Aim", "CtfFit", "Lens", "Range", "Spectrum", "estimate", "of_amplitudes", "of_micrograph", "phase_grid", "picture"]
+__all__ = ["Aim", "CtfFit", "Lens", "Range", "Spectrum", "Tilt", "estimate", "of_amplitudes", "of_micrograph", "phase_grid", "picture", "tilt"]

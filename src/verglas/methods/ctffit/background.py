@@ -13,7 +13,8 @@ _WIDER = 3
 
 @dataclass(frozen=True)
 class Background:
-    """weight (A, R) of the cells; waves (5, A): 1, cos 2t, sin 2t, cos 4t, sin 4t; fine (R, m), wide (R, q) splines; inverse: of the normal equations.
+    """weight (A, R) of the cells; waves (5, A): 1, cos 2t, sin 2t, cos 4t, sin 4t; fine (R, m), wide (R, q) splines; inverse: of the normal
+    equations.
 
     Products are written as einsum, which stays on one thread: they are small, and fits of many micrographs run side by side.
     """

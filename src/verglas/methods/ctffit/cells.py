@@ -41,36 +41,48 @@ class Cells:
 def cells(spectrum: Spectrum, coarsest: float, finest: float) -> Cells:
     """The cells between two resolutions (Å). Background: exp of splines of the radius (and, wider, of the direction) fitted to log power,
     then the same splines fitted to power over background - 1 and subtracted."""
-    n, step = len(spectrum.power), spectrum.step
-    low, high = 1.0 / coarsest, min(1.0 / finest, (n / 2 - 1) * step)
-    y, x = np.mgrid[:n, n // 2:n] - n // 2 + np.zeros((2, 1, 1))
-    y[:n // 2 + 1, 0] = 0.0  # x = 0 holds both k and -k: the rows above are enough
-    radius = np.hypot(x, y) * step
-    keep = (radius >= low) & (radius < high) & (np.abs(x) > _CROSS) & (np.abs(y) > _CROSS)
-    x, y, radius, power = x[keep], y[keep], radius[keep], spectrum.power[:, n // 2:][keep].astype(np.float64)
+    step = spectrum.step
+    low, high = 1.0 / coarsest, min(1.0 / finest, (len(spectrum.power) / 2 - 1) * step)
+    x, y, power = _pixels(spectrum, low / step, high / step)
     shells = max(1, int((high - low) / step * _PER_PIXEL))
-    place = np.minimum(((radius - low) / step * _PER_PIXEL).astype(int), shells - 1)
+    place = np.minimum(((np.hypot(x, y) - low / step) * _PER_PIXEL).astype(int), shells - 1)
     sector = np.minimum(((np.arctan2(y, x) / np.pi + 0.5) * SECTORS).astype(int), SECTORS - 1)
-    index, shape = sector * shells + place, (SECTORS, shells)
-    weight = np.bincount(index, minlength=SECTORS * shells).astype(np.float64)
+    index = sector * shells + place
+    weight = np.bincount(index, minlength=SECTORS * shells).reshape(SECTORS, shells).astype(np.float64)
 
     def average(values: np.ndarray) -> np.ndarray:
-        total = np.bincount(index, values, minlength=len(weight))
-        return np.divide(total, weight, out=np.zeros_like(total), where=weight > 0).reshape(shape)
+        total = np.bincount(index, values, minlength=weight.size).reshape(weight.shape)
+        return np.divide(total, weight, out=np.zeros_like(total), where=weight > 0).astype(np.float32)
 
     k = low + (np.arange(shells) + 0.5) * step / _PER_PIXEL
-    angle = (np.arange(SECTORS) + 0.5) / SECTORS * np.pi - np.pi / 2
-    smooth = background(k, angle, weight.reshape(shape))
-    level = average(power)
-    level = np.log(np.maximum(level, 1e-3 * np.median(level[level > 0])))
-    level = smooth.part(level)
-    ratio = power / np.exp(level.ravel()[index]) - 1.0
-    spread = 1.4826 * np.median(np.abs(ratio - np.median(ratio)))
-    ratio = np.clip(ratio, -_CLIP * spread, _CLIP * spread)
+    smooth = background(k, (np.arange(SECTORS) + 0.5) / SECTORS * np.pi - np.pi / 2, weight)
+    ratio = _clipped(power / _level(average(power), smooth).ravel()[index] - 1.0)
     data = average(ratio)
     data -= smooth.part(data)
-    scatter = ratio - data.ravel()[index]
-    variance = float(np.square(scatter).sum() / max(1, len(ratio) - np.count_nonzero(weight)))
-    c2, s2 = (x * x - y * y) / (x * x + y * y), 2 * x * y / (x * x + y * y)
-    as32 = (one.astype(np.float32) for one in (average(radius**2), average(c2), average(s2), weight.reshape(shape), data))
-    return Cells(k, *as32, smooth, variance)
+    variance = float(np.square(ratio - data.ravel()[index]).sum() / max(1, len(ratio) - np.count_nonzero(weight)))
+    r2 = x * x + y * y
+    cos2, sin2 = average((x * x - y * y) / r2), average(2 * x * y / r2)
+    return Cells(k, average(r2 * step**2), cos2, sin2, weight.astype(np.float32), data, smooth, variance)
+
+
+def _pixels(spectrum: Spectrum, low: float, high: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """x, y (P,) px from the middle and power (P,) of the pixels of the right half with a radius from low to high (px), the cross left out."""
+    half = len(spectrum.power) // 2
+    y, x = np.mgrid[-half:half, 0:half].astype(np.float64)
+    radius = np.hypot(x, y)
+    keep = (radius >= low) & (radius < high) & (x > _CROSS) & (np.abs(y) > _CROSS)
+    return x[keep], y[keep], spectrum.power[:, half:][keep].astype(np.float64)
+
+
+def _level(power: np.ndarray, smooth: Background) -> np.ndarray:
+    """The smooth level (A, R) that the logs of the cells' power lie about."""
+    floor = 1e-3 * np.median(power[power > 0])
+    level: np.ndarray = np.exp(smooth.part(np.log(np.maximum(power, floor))))
+    return level
+
+
+def _clipped(ratio: np.ndarray) -> np.ndarray:
+    """ratio (P,) with what is more than _CLIP standard deviations (from the median deviation) from 0 pulled back to it."""
+    spread = 1.4826 * np.median(np.abs(ratio - np.median(ratio)))
+    clipped: np.ndarray = np.clip(ratio, -_CLIP * spread, _CLIP * spread)
+    return clipped

@@ -19,6 +19,8 @@ SHOWN = 2.9
 """Å: how far the curves go."""
 _FAINT = 30.0
 """Log likelihood ratio below which rings cannot be told from noise: noise alone reaches 20 to 25 somewhere on the grid."""
+_FREE_PHASE = 8.0
+"""How much more it has to be when the phase shift is searched too: noise then has more to choose from."""
 _RIVAL = 1.3
 """How much better than the next best defocus the best has to be."""
 
@@ -64,13 +66,14 @@ def _best(data: Cells, lens: Lens, wanted: Range) -> tuple[Fitted, float]:
 
 def fault(fit: CtfFit, wanted: Range) -> str:
     """Why the fit cannot be trusted, in words; empty when it can."""
-    if fit.score < _FAINT:
-        return f"no Thon rings stand out of the noise (log likelihood ratio {fit.score:.0f}, needed {_FAINT:.0f})"
+    needed = _FAINT + (_FREE_PHASE if len(wanted.phases) > 1 else 0.0)
+    if fit.score < needed:
+        return f"no Thon rings stand out of the noise (log likelihood ratio {fit.score:.0f}, needed {needed:.0f})"
     if fit.resolution >= NOTHING:
         return "the fit does not follow the Thon rings anywhere"
     if fit.score < _RIVAL * fit.rival:
         return f"two defocus values fit almost equally well (log likelihood ratios {fit.score:.0f} and {fit.rival:.0f})"
-    if not wanted.low * 0.98 <= fit.aim.mean <= wanted.high * 1.02:
+    if not wanted.low <= fit.aim.mean <= wanted.high:
         return f"the best defocus, {fit.aim.mean:.0f} Å, is outside of the range that was searched ({wanted.low:.0f} to {wanted.high:.0f} Å)"
     return ""
 

@@ -1,6 +1,6 @@
 """The phase of the contrast transfer function, as Thon rings show it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import asin, atan2, hypot, pi
 
 import numpy as np
@@ -33,6 +33,10 @@ class Aim:
     a1: float = 0.0
     a2: float = 0.0
     phase: float = 0.0
+
+    def moved(self, step: float) -> "Aim":
+        """The same at another mean defocus (Å)."""
+        return replace(self, mean=self.mean + step)
 
     @property
     def u(self) -> float:

@@ -9,7 +9,7 @@ from torch import Tensor
 from verglas.methods.motion import fit, warp
 from verglas.methods.motion.conditioning import Movie
 from verglas.methods.motion.dose import dose_after
-from verglas.methods.motion.filter import Filtered, filtered
+from verglas.methods.motion.filter import Filtered, filtered, slope
 from verglas.methods.motion.model import SPACE, TIME
 from verglas.methods.motion.search import TOLERANCE, search
 from verglas.types.motion import MotionTrack, PatchTracks
@@ -108,25 +108,29 @@ def polynomials(theta: np.ndarray, times: np.ndarray, length: float) -> np.ndarr
 
 @dataclass(frozen=True)
 class Measured:
-    """Of each patch: gradient (P, F, 2) 1/px and curvature (P, 2, 2) 1/px² of the log-likelihood (of all frames together)."""
+    """Of each patch: gradient (P, F, 2) 1/px and curvature (P, 2, 2) 1/px² (all pairs of frames) of the log-likelihood."""
 
     gradient: np.ndarray
     curvature: np.ndarray
 
 
 def measure(pictures: Filtered, motion: np.ndarray, grid: tuple[int, int], scale: float) -> Measured:
-    """At the motion (F, 2, 6) px, with r = sum_i y_i(x - s_i): gradient_i = sum over the patch of y_i(x - s_i) grad r(x);
-    curvature = sum grad r grad rᵀ less what frames have with themselves. What a frame's own share in r adds to its gradient is 0 but for edges."""
+    """At the motion (F, 2, 6) px, with m_i = y_i(x - s_i(x)) and r = sum_i m_i: gradient_i = 1/2 sum over the patch of m_i grad r - r grad m_i,
+    in which what a frame has with itself cancels. The curvature is the expected one, shared by the patches as their signal is."""
     polys = (motion / scale).astype(np.float32)
     total = torch.zeros_like(pictures.pictures[0])
     for one, poly in zip(pictures.pictures, polys):
         total += warp.moved(one, poly)
-    gx, gy = _slope(total, 1) / scale, _slope(total, 0) / scale
+    slopes = torch.stack([slope(total, 1), slope(total, 0)]) / scale
     area = total.numel() / (grid[0] * grid[1])
-    gradient = np.stack([_cells(torch.stack([gx, gy]) * warp.moved(one, poly), grid) for one, poly in zip(pictures.pictures, polys)])
-    xx, xy, yy = _cells(torch.stack([gx * gx, gx * gy, gy * gy]), grid) - pictures.self_curvature[:, None]
-    curvature = np.stack([np.stack([xx, xy], -1), np.stack([xy, yy], -1)], -1) * area
-    return Measured(np.moveaxis(gradient, (0, 1, 2), (1, 2, 0)) * area, _credible(curvature) / (1.0 - float((pictures.information**2).sum())))
+    gradient = []
+    for one, poly in zip(pictures.pictures, polys):
+        moved = warp.moved(one, poly)
+        own = torch.stack([slope(moved, 1), slope(moved, 0)]) / scale
+        gradient.append(_cells(0.5 * (slopes * moved - own * total), grid))
+    shares = _shares(_cells((slopes**2).sum(0, keepdim=True), grid)[0] * scale**2, pictures.self_slope)
+    curvature = (pictures.curvature / len(shares) * shares)[:, None, None] * np.eye(2)
+    return Measured(np.moveaxis(np.stack(gradient), (0, 1, 2), (1, 2, 0)) * area, curvature)
 
 
 def _cells(fields: Tensor, grid: tuple[int, int]) -> np.ndarray:
@@ -134,20 +138,10 @@ def _cells(fields: Tensor, grid: tuple[int, int]) -> np.ndarray:
     return np.asarray(torch.nn.functional.adaptive_avg_pool2d(fields[None], grid)[0].flatten(1).double().cpu().numpy())
 
 
-def _slope(field: Tensor, axis: int) -> Tensor:
-    """Derivative per pixel of a periodic, band-limited field along an axis."""
-    n = field.shape[axis]
-    k = torch.fft.rfftfreq(n, device=field.device) * 2 * torch.pi
-    spectrum = torch.fft.rfft(field, dim=axis) * 1j * (k if axis == 1 else k[:, None])
-    return torch.fft.irfft(spectrum, n=n, dim=axis)
-
-
-def _credible(curvature: np.ndarray) -> np.ndarray:
-    """(P, 2, 2): the mean over patches in the proportions that the patches' noisy own ones ask for, none below a fifth of it."""
-    mean = curvature.mean(0)
-    mean = 0.5 * np.trace(mean) * (0.2 * np.eye(2)) + 0.8 * mean
-    share = np.trace(curvature, axis1=1, axis2=2) / max(np.trace(mean), 1e-12)
-    return np.asarray(share.clip(0.2, None)[:, None, None] * np.maximum(mean, 1e-12 * np.eye(2)))
+def _shares(power: np.ndarray, own: float) -> np.ndarray:
+    """(P,), mean 1: how much more than what frames have by themselves the slopes of the sum have in each patch; kept between 1/4 and 4."""
+    excess = power - own
+    return np.asarray((excess / max(excess.mean(), 1e-3 * own)).clip(0.25, 4.0))
 
 
 def _error(covariance: np.ndarray, design: fit.Design) -> float:

@@ -21,13 +21,15 @@ class Filtered:
     W = S / (N² (1 + Q S / N)), Q = sum q_i², S and N the powers of signal and noise (in shells), n = my mx and B the transform of the B-spline
     that moving them will smooth them with. Then log p(frames | shifts) = 1/2 sum_x (sum_i y_i(x - s_i))² + const.
 
-    information (F,): a_i, share of frame i in the curvature, sum 1. self_curvature (3,): mean per pixel of the xx, xy, yy curvature that frames
-    have with themselves, 1/px². snr: of the sum, mean over the band.
+    curvature: h 1/px², of the log-likelihood along an axis, for all pairs of frames together; a pair (i, j) has h a_i a_j of it, with
+    a = information (F,), sum 1. self_slope: mean square of the slopes (see `slope`) that the frames would have without one another.
+    snr: of the sum, mean over the band.
     """
 
     pictures: Tensor
     information: np.ndarray
-    self_curvature: np.ndarray
+    curvature: float
+    self_slope: float
     snr: float
 
 
@@ -58,20 +60,19 @@ def filtered(spectra: Tensor, shape: tuple[int, int], scale: float, shifts: Tens
     snr = signal * q2 / noise
     weight = signal / (noise**2 * (1 + snr))
     k2 = (2 * pi / scale * radius) ** 2
-    curve = _shell_sums(torch.where(inside, k2 * times, 0.0), shell, shells) * weight * signal
+    curve = _shell_sums(torch.where(inside, 0.5 * k2 * times, 0.0), shell, shells) * weight * signal * q2
     information = (q**2 * curve).sum(1).double().cpu().numpy()
-    wave = 2 * pi / scale
+    steep = (_slope_transfer(kx) ** 2 + _slope_transfer(ky) ** 2) * times
     flat = 1.0 / (_spline(ky) * _spline(kx))
     amplitude = torch.where(inside, weight.sqrt()[shell], 0.0) * (my * mx) ** 0.5
     pictures = torch.empty(frames, my, mx, device=device)
-    own = np.zeros(3)
+    own = 0.0
     for i, one in enumerate(spectra):
         part = one * (amplitude * q[i][shell])
-        density = (part.real**2 + part.imag**2) * times
-        own += [float((density * a).sum()) for a in ((wave * kx) ** 2, wave**2 * kx * ky, (wave * ky) ** 2)]
+        own += float(((part.real**2 + part.imag**2) * steep).sum())
         pictures[i] = torch.fft.irfft2(part * flat, s=shape)
     used = _shell_sums(torch.where(inside, times, 0.0), shell, shells)
-    return Filtered(pictures, information / information.sum(), own / (my * mx) ** 2, float((snr * used).sum() / used.sum()))
+    return Filtered(pictures, information / information.sum(), float(information.sum()), own / (my * mx) ** 2, float((snr * used).sum() / used.sum()))
 
 
 def _shell_sums(values: Tensor, shell: Tensor, shells: int) -> Tensor:
@@ -86,6 +87,25 @@ def _smooth(signal: Tensor, count: Tensor) -> Tensor:
         return torch.nn.functional.conv1d(values[None, None], kernel, padding=2)[0, 0]
 
     return (wide(signal * count) / wide(count).clamp_min(1e-9)).clamp_min(0.0)
+
+
+SLOPE = ((1, 0.75), (2, -0.15), (3, 1.0 / 60.0))
+
+
+def slope(field: Tensor, axis: int) -> Tensor:
+    """Derivative per pixel of a periodic field along an axis, by differences; right to 1 % up to 0.17 cycles per px, 93 % at 0.25."""
+    out = torch.zeros_like(field)
+    for reach, weight in SLOPE:
+        out += weight * (torch.roll(field, -reach, axis) - torch.roll(field, reach, axis))
+    return out
+
+
+def _slope_transfer(k: Tensor) -> Tensor:
+    """What `slope` multiplies frequency k (cycles per px) with, without i."""
+    out = torch.zeros_like(k)
+    for reach, weight in SLOPE:
+        out += 2.0 * weight * torch.sin(2 * pi * reach * k)
+    return out
 
 
 def _spline(k: Tensor) -> Tensor:

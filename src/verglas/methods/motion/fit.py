@@ -78,10 +78,12 @@ def solve(eq: Equations, theta: np.ndarray, design: Design, priors: Priors) -> t
     """Newton step under priors that are learned on the way: theta (2, M), priors, covariance (2 M, 2 M)."""
     m = design.size
     curvature, gradient = eq.curvature.reshape(2 * m, 2 * m), eq.gradient.reshape(-1)
-    tiny = 1e-9 * np.trace(curvature) / len(curvature)
+    gauge = np.zeros(m)
+    gauge[: design.frames] = 1.0  # a shift of all frames together is nobody's motion: the step has none of it
+    gauge = np.kron(np.eye(2), np.outer(gauge, gauge)) * np.trace(curvature) / len(curvature)
     for _ in range(LEARNING):
-        precision = np.kron(np.eye(2), _precision(design, priors)) + tiny * np.eye(2 * m)
-        covariance = np.linalg.inv(curvature + precision)
+        precision = np.kron(np.eye(2), _precision(design, priors))
+        covariance = np.linalg.inv(curvature + precision + gauge)
         new = theta + (covariance @ (gradient - precision @ theta.reshape(-1))).reshape(2, m)
         priors = _learn(new, covariance.reshape(2, m, 2, m), design)
     return new, priors, covariance

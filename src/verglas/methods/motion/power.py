@@ -1,4 +1,4 @@
-"""The spectrum of a movie that CTF estimation fits: amplitudes of short sums of frames, added, as a small picture."""
+"""The spectrum of a micrograph that CTF estimation fits, as a small picture."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -7,10 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from verglas.methods.motion.conditioning import Movie
-
-DOSE, SIZE = 4.0, 512
-"""e/Å² of frames that are added before the amplitude is taken; pixels of the picture."""
+SIZE = 512
+"""Pixels of the picture."""
 FINEST = 1.4
 """Å per px of a picture whose spectrum ends where this one ends: finer frequencies carry no rings."""
 
@@ -23,26 +21,16 @@ class PowerSpectrum:
     pixel_size: float
 
 
-def frames_per_group(dose_rate: float) -> int:
-    """Frames that together have received about DOSE; 4 where the dose is not known."""
-    return max(1, round(DOSE / dose_rate)) if dose_rate > 0 else 4
+def power_spectrum(micrograph: np.ndarray, pixel_size: float, device: str, size: int = SIZE) -> PowerSpectrum:
+    """|F| of a sum (ny, nx) of aligned frames, with or without dose weights.
 
-
-def power_spectrum(movie: Movie, group: int, pixel_size: float, device: str, size: int = SIZE) -> PowerSpectrum:
-    """sum over groups of |F(sum of the frames of the group)|; frames unmoved, the motion within a group being small.
-
-    Resampled to a square of side m = min(ny, nx) (the same frequency in x and y), cut to frequencies below 1 / (2 FINEST), reduced to `size`.
+    Rings stand out of the noise of such a sum by the square root of its number of frames more than of the frames' own spectra, and motion
+    within short sums of unmoved frames costs the finest of them (bench/LOG.md). Resampled to a square of side m = min(ny, nx) (the same
+    frequency in x and y), cut to frequencies below 1 / (2 FINEST), reduced to `size`.
     """
-    count, ny, nx = movie.raw.shape
-    amplitude = torch.zeros(ny, nx // 2 + 1, device=device)
-    for start in range(0, count, group):
-        total = movie.raw[start].astype(np.float32)
-        for i in range(start + 1, min(start + group, count)):
-            total += movie.raw[i]
-        total *= movie.gain
-        total.reshape(-1)[movie.bad] = movie.values[start:start + group].sum(0)
-        amplitude += torch.fft.rfft2(torch.from_numpy(total).to(device), norm="ortho").abs()
-    amplitude[0, 0] = amplitude[0, 1]  # the mean of the frames is no ring
+    ny, nx = micrograph.shape
+    amplitude = torch.fft.rfft2(torch.from_numpy(micrograph).to(device), norm="ortho").abs()
+    amplitude[0, 0] = amplitude[0, 1]  # the mean is no ring
     m = min(ny, nx)
     picture = whole(amplitude, nx)
     if ny != nx:

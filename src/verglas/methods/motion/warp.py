@@ -9,6 +9,7 @@ from torch import Tensor
 
 from verglas.methods.motion.conditioning import Movie
 
+
 def largest_shift(polynomials: np.ndarray) -> float:
     """An upper bound of |shift| px over the field, from polynomials (F, 2, 6) of u and v in [-1/2, 1/2]."""
     return float((np.abs(polynomials) @ np.array([1.0, 0.5, 0.25, 0.5, 0.25, 0.25])).max())

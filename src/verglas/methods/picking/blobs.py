@@ -9,8 +9,12 @@ from verglas.methods.picking.choose import Chosen, Limits, accepted, choose_pick
 from verglas.methods.picking.contamination import contamination
 from verglas.methods.picking.field import Field, make_field
 from verglas.methods.picking.profile import disc, learnt_profile, radial_image
-from verglas.methods.picking.scores import ScoreMaps, answer, energy, spectra
+from verglas.methods.picking.scores import ScoreMaps, Spectra, answer, energy, spectra
 
+HALF = 0.5
+"""Exponent of the first filter: the square root of the power."""
+CLEARLY = 1.3
+"""The second filter must be sure of so many times more particles."""
 ROUNDS = 6
 DISCS = 4
 SEEDS = 0.2
@@ -55,9 +59,21 @@ def blob_scores(micrograph: np.ndarray, pixel: float, options: BlobOptions) -> S
 
 
 def learn(field: Field, options: BlobOptions) -> tuple[ScoreMaps, np.ndarray]:
-    """Scores of discs of the given range, then up to ROUNDS times of the median profile of what is found; and the particles (N, 2) px of the last."""
+    """Maps and particles (N, 2) px of the half whitened filter, which suits particles that look different each time, or of the fully whitened one,
+    for uneven backgrounds, where that is sure of clearly more."""
     of = spectra(field, options.largest, options.lowpass)
-    answers = torch.stack([answer(of, disc(field, float(d))) for d in np.linspace(options.smallest, options.largest, DISCS)])
+    maps, xy = learn_with(of, options, HALF)
+    full = learn_with(of, options, 1.0)
+    maps, xy = full if len(full[1]) > CLEARLY * len(xy) else (maps, xy)
+    if len(xy) >= ENOUGH:
+        maps = replace(maps, centre=centres(field, xy, options), reach=options.smallest / 8)
+    return maps, xy
+
+
+def learn_with(of: Spectra, options: BlobOptions, exponent: float) -> tuple[ScoreMaps, np.ndarray]:
+    """Scores of discs of the given range, then up to ROUNDS times of the median profile of what is found; those with most particles."""
+    field = of.field
+    answers = torch.stack([answer(of, disc(field, float(d)), exponent) for d in np.linspace(options.smallest, options.largest, DISCS)])
     maps = as_maps(field, answers.amax(0), (-answers).amax(0))
     xy = surest(maps, options)
     best, known = (maps, xy), np.empty((0, 2))
@@ -67,14 +83,11 @@ def learn(field: Field, options: BlobOptions) -> tuple[ScoreMaps, np.ndarray]:
         if len(xy) < ENOUGH or (len(xy) == len(known) and np.abs(xy - known).max() < 0.2):
             break
         known = xy
-        z = answer(of, radial_image(field, learnt_profile(field, field.image.numpy(), xy, options.largest)))
+        z = answer(of, radial_image(field, learnt_profile(field, field.image.numpy(), xy, options.largest)), exponent)
         maps = as_maps(field, z, -z)
         xy = surest(maps, options)
         best = (maps, xy) if len(xy) >= len(best[1]) else best
-    maps, xy = best
-    if len(xy) >= ENOUGH:
-        maps = replace(maps, centre=centres(field, xy, options), reach=options.smallest / 8)
-    return maps, xy
+    return best
 
 
 def centres(field: Field, xy: np.ndarray, options: BlobOptions) -> np.ndarray:

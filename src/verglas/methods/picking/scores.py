@@ -75,16 +75,15 @@ def energy(field: Field, diameter: float, lowpass: float) -> Field:
     return replace(field, image=(square - torch.from_numpy(mean.astype(np.float32))) * field.valid)
 
 
-def answer(of: Spectra, template: Tensor) -> Tensor:
-    """z(x) = sum_k X conj(T) W e^(2 pi i k x) / sd with W = L / sqrt(S), sd^2 = sum |T|^2 W^2 S: a filter in its standard deviations, (h, w).
+def answer(of: Spectra, template: Tensor, exponent: float) -> Tensor:
+    """z(x) = sum_k X conj(T) W e^(2 pi i k x) / sd with W = L / S^exponent, sd^2 = sum |T|^2 W^2 S: a filter in its standard deviations, (h, w).
 
-    template (h, w) real, its centre at pixel (0, 0), wrapped. The square root of S, between the filter for white noise (no S) and that for
-    identical particles in clutter (S), finds both round particles in crowds and irregular ones. Where only a part n of the template's energy
-    is seen (border, left out places): z / sqrt(n).
+    template (h, w) real, its centre at pixel (0, 0), wrapped. Exponent 0 is the filter for white noise, 1 that for identical particles
+    in clutter. Where only a part n of the template's energy is seen (border, left out places): z / sqrt(n).
     """
     shape = of.field.image.shape
     spectrum = torch.fft.rfft2(template)
-    filtered = spectrum * of.passed / of.power.sqrt()
+    filtered = spectrum * of.passed / of.power**exponent
     deviation = float((filtered.abs().square() * of.power * twice(shape)).sum().sqrt()) / of.field.image.numel()
     z = torch.fft.irfft2(of.transform * filtered.conj(), s=shape) / max(deviation, 1e-30)
     return z * seen_factor(of.field, template * torch.fft.irfft2(filtered, s=shape))

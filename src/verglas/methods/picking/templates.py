@@ -15,6 +15,8 @@ from verglas.methods.picking.scores import ScoreMaps, Spectra, seen_factor, spec
 from verglas.types import Defocus, OpticsGroup
 
 BATCH = 36
+WHITENING = 0.5
+"""Power of S: 1 is ideal for exact templates, 1/2 found more with real averages and steps of some degrees."""
 COARSE = 0.45
 """Å of a field's pixel per Å of the low-pass filter: a little finer than Nyquist."""
 
@@ -65,10 +67,11 @@ def template_scores(micrograph: np.ndarray, pixel: float, bank: Bank, options: T
 
 
 def matched(field: Field, bank: Bank, options: TemplateOptions, ctf: Ctf | None) -> ScoreMaps:
-    """max over templates m of z_m = sum_k X conj(C T_m) L^2 / S / sd_m, sd_m^2 = sum |C T_m|^2 L^2 / S: the likelihood-ratio filter for clutter and
-    noise of power S; and the same of -z, as decoys. C: the CTF, 1 if unknown."""
+    """max over templates m of z_m = sum_k X conj(C T_m) L / sqrt(S) / sd_m, sd_m^2 = sum |C T_m|^2 L^2: a matched filter in its standard deviations,
+    S the power of noise and clutter; and the same of -z, as decoys. C: the CTF, 1 if unknown."""
     of = spectra(field, options.diameter, options.lowpass)
-    weight = of.passed / of.power if ctf is None else of.passed / of.power * ctf_of(field, ctf)
+    weight = of.passed / of.power**WHITENING
+    weight = weight if ctf is None else weight * ctf_of(field, ctf)
     weighted, shape = of.transform * weight, field.image.shape
     best, decoy = (torch.full(shape, -torch.inf) for _ in range(2))
     which = torch.zeros(shape, dtype=torch.int64)
