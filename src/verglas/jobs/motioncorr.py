@@ -29,7 +29,7 @@ class MotionParams(JobParams):
     group_frames: int = option(1, help="Frames added before alignment, for very small doses per frame.", ge=1, le=1000, relion="group_frames")
     dose_weighting: bool = option(True, help="Weight frequencies by what the dose has left of them.", relion="do_dose_weighting")
     save_unweighted: bool = option(False, help="Write the sum without dose weights too (_noDW.mrc).", relion="do_save_noDW")
-    save_halves: bool = option(False, help="Write sums of even and odd frames, without dose weights, for denoisers (_EVN, _ODD).", relion="do_even_odd_split")
+    save_halves: bool = option(False, help="Write plain sums of even and odd frames, for denoisers (_EVN, _ODD).", relion="do_even_odd_split")
     save_power_spectrum: bool = option(True, help="Write the spectrum that CTF estimation fits best (_PS.mrc).", relion="do_save_ps")
     float16: bool = option(True, help="Write half precision (MRC mode 12), half the size.", relion="do_float16")
     eer_grouping: int = option(32, help="EER: hardware frames in a fraction.", ge=1, relion="eer_grouping")
@@ -47,7 +47,7 @@ def check(params: MotionParams, context: Context) -> Plan:
     lines = (
         PlanLine("movies", f"{len(found.movies)}", f"{nx} x {ny} px, {found.frames} frames in the first"),
         PlanLine("exposure", f"{params.dose_per_frame * used + params.pre_exposure:.1f} e/Å²", f"{params.dose_per_frame:g} per frame"),
-        PlanLine("motion", "whole frame" if min(params.patches_x, params.patches_y) < 3 else f"local, {params.patches_x} x {params.patches_y} patches"),
+        PlanLine("motion", found.motion),
         PlanLine("memory", f"{gib:.1f} GiB for each worker", "a movie as it is stored, and a smaller copy"),
     )
     return Plan(lines, found.warnings, found.inputs)

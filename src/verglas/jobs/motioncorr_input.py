@@ -28,6 +28,7 @@ class FoundMovies:
     shape: tuple[int, int]
     frames: int
     memory: float
+    motion: str
     warnings: tuple[str, ...]
     inputs: tuple[Path, ...]
 
@@ -69,7 +70,7 @@ def open_movies(params: MotionParams, context: Context) -> FoundMovies:
     check_workers(params.workers)
     movies = read_micrographs(params.movies)
     if not movies.movies:
-        raise InputError("micrographs, expected movies (block data_movies)", where=str(params.movies), remedy="import the movies and give movies.star")
+        raise InputError("micrographs, expected movies (block data_movies)", where=str(params.movies), remedy="import movies, give movies.star")
     if not len(movies):
         raise InputError("no movies", where=str(params.movies), remedy="import the movies first")
     roots = [str(output_root(context.output, str(name))) for name in movies.name]
@@ -90,8 +91,9 @@ def open_movies(params: MotionParams, context: Context) -> FoundMovies:
         read_defects(params.defects, frames.shape)
     pixels = float(np.prod(frames.shape))
     memory = pixels * (len(used) * (frames.read(used[0]).dtype.itemsize + 2.0) + 4 * 14)
+    patches = f"local, {params.patches_x} x {params.patches_y} patches" if min(params.patches_x, params.patches_y) > 2 else "whole frame"
     files = tuple(located(context.project, str(name)) for name in movies.name if str(name) not in set(missing))
-    return FoundMovies(movies, frames.shape, frames.count, memory, _warnings(params, movies, missing), files)
+    return FoundMovies(movies, frames.shape, frames.count, memory, patches, _warnings(params, movies, missing), files)
 
 
 def _warnings(params: MotionParams, movies: Micrographs, missing: list[str]) -> tuple[str, ...]:

@@ -48,8 +48,10 @@ class MotionWork:
                        self.resources.device)
         root = output_root(self.output, name)
         root.parent.mkdir(parents=True, exist_ok=True)
+        upsampling, grouping = self._eer(path)
         track = replace(motion.track, movie=name, frames=frames.count, shape=frames.shape, binning=self.params.binning,
-                        gain=str(self.params.gain or ""), defects=str(self.params.defects or ""), **self._eer(path))
+                        gain=str(self.params.gain or ""), defects=str(self.params.defects or ""), hot=movie.hot,
+                        eer_upsampling=upsampling, eer_grouping=grouping)
         row = self._write_pictures(movie, track, root, optics)
         write_motion(root.with_suffix(".star"), track)
         row |= {"rlnMicrographMetadata": self._relative(root.with_suffix(".star"))} | accumulated(track)
@@ -57,9 +59,9 @@ class MotionWork:
                   "error": motion.error, "local_rms": motion.local_rms, "warnings": [*motion.warnings, *far(track)]}
         return {"star": row, "report": report}
 
-    def _eer(self, path: Path) -> dict[str, int]:
+    def _eer(self, path: Path) -> tuple[int, int]:
         eer = path.suffix.lower() == ".eer"
-        return {"eer_upsampling": self.params.eer_upsampling, "eer_grouping": self.params.eer_grouping} if eer else {}
+        return (self.params.eer_upsampling, self.params.eer_grouping) if eer else (0, 0)
 
     def _relative(self, path: Path) -> str:
         return str(path.relative_to(self.project)) if path.is_relative_to(self.project) else str(path)
@@ -118,7 +120,7 @@ def conditioned(params: MotionParams, frames: Frames, used: range, seed: int, re
     return condition(stream, len(used), gain, defects, 4 if eer else 2, small_bin(frames.shape, exposure.pixel_size), resources.seed + seed)
 
 
-def accumulated(track: "MotionTrack") -> dict[str, float]:
+def accumulated(track: "MotionTrack") -> dict[str, object]:
     """Path length in Å of the whole-frame track: all of it, up to EARLY_DOSE, and after."""
     steps = np.hypot(*np.diff(track.shifts, axis=0).T) * track.pixel_size
     number = track.first_frame + 1 + np.arange(1, len(steps) + 1)  # of the frame that a step leads to, from 1

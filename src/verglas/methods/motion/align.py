@@ -1,6 +1,8 @@
 """Alignment of one movie: a search for whole frames, then Newton steps for whole frames and local motion together."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -10,14 +12,18 @@ from verglas.methods.motion import fit, warp
 from verglas.methods.motion.conditioning import Movie
 from verglas.methods.motion.dose import dose_after
 from verglas.methods.motion.filter import Filtered, filtered, slope
-from verglas.methods.motion.model import SPACE, TIME
+from verglas.methods.motion.model import SPACE, TIME, local_shift
 from verglas.methods.motion.search import TOLERANCE, search
 from verglas.types.motion import MotionTrack, PatchTracks
 
-STEPS, CONVERGED = 6, 0.01
+STEPS, CONVERGED = 6, 0.015
 """Newton steps at most; done when the tracks moved by less than so many px rms."""
+TOGETHER = 8
+"""Moved frames held at a time."""
 BINNED_PIXEL = 2.0
 """Å; about the pixel size at which motion is measured."""
+FADE = 0.04
+"""Part of a side along which the edges fade."""
 FEWEST_PATCHES = 3
 
 
@@ -58,7 +64,7 @@ def group_frames(small: np.ndarray, group: int) -> tuple[np.ndarray, np.ndarray]
     edges = np.concatenate([[0], np.cumsum(sizes)])
     if group == 1:
         return small, np.arange(count, dtype=float)
-    return np.stack([small[a:b].sum(0) for a, b in zip(edges[:-1], edges[1:])]), (edges[:-1] + edges[1:] - 1) / 2.0
+    return np.stack([small[a:b].sum(0) for a, b in pairwise(edges)]), (edges[:-1] + edges[1:] - 1) / 2.0
 
 
 def align(movie: Movie, exposure: Exposure, patches: tuple[int, int], bfactor: float, group: int, device: str) -> Aligned:
@@ -67,8 +73,9 @@ def align(movie: Movie, exposure: Exposure, patches: tuple[int, int], bfactor: f
     small, times = group_frames(movie.small, group)
     shape, scale = (small.shape[1], small.shape[2]), float(movie.bin)
     spectra = torch.empty(len(small), shape[0], shape[1] // 2 + 1, dtype=torch.complex64, device=device)
+    level = leveller(shape, device)
     for i, one in enumerate(small):
-        spectra[i] = torch.fft.rfft2(torch.from_numpy(one - one.mean()).to(device))
+        spectra[i] = torch.fft.rfft2(level(torch.from_numpy(one).to(device)))
     found = search(spectra, shape, scale, bfactor)
     dose = dose_after(count, exposure.dose_rate, exposure.pre_exposure, exposure.first_frame) - 0.5 * exposure.dose_rate
     middle = np.interp(times, np.arange(count), dose)
@@ -95,6 +102,23 @@ def align(movie: Movie, exposure: Exposure, patches: tuple[int, int], bfactor: f
                    iterations + found.rounds, _error(covariance, design), tuple(warnings))
 
 
+def leveller(shape: tuple[int, int], device: str) -> Callable[[Tensor], Tensor]:
+    """Takes from a picture (my, mx) its second-order surface and lets its edges fade: light that does not move must not look like specimen."""
+    (y, x), fade = (torch.linspace(-1.0, 1.0, n, device=device) for n in shape), []
+    terms = [torch.stack([torch.ones_like(one), one, one**2 - (one**2).mean()]) for one in (y, x)]
+    terms = [one / one.norm(dim=1, keepdim=True) for one in terms]
+    for n in shape:
+        inside = (torch.arange(n, device=device) + 0.5).minimum(n - torch.arange(n, device=device) - 0.5)
+        fade.append(torch.sin(0.5 * torch.pi * (inside / (FADE * n)).clamp(max=1.0)) ** 2)
+    low = torch.tensor([[1.0, 1, 1], [1, 1, 0], [1, 0, 0]], device=device)  # orders up to 2
+
+    def level(picture: Tensor) -> Tensor:
+        surface = terms[0].T @ ((terms[0] @ picture @ terms[1].T) * low) @ terms[1]
+        return (picture - surface) * fade[0][:, None] * fade[1][None]
+
+    return level
+
+
 def polynomials(theta: np.ndarray, times: np.ndarray, length: float) -> np.ndarray:
     """(F, 2, 6): theta (2, M) as polynomials over 1, u, u², v, v², uv for each frame."""
     frames = len(times)
@@ -117,20 +141,29 @@ class Measured:
 def measure(pictures: Filtered, motion: np.ndarray, grid: tuple[int, int], scale: float) -> Measured:
     """At the motion (F, 2, 6) px, with m_i = y_i(x - s_i(x)) and r = sum_i m_i: gradient_i = 1/2 sum over the patch of m_i grad r - r grad m_i,
     in which what a frame has with itself cancels. The curvature is the expected one, shared by the patches as their signal is."""
-    polys = (motion / scale).astype(np.float32)
-    total = torch.zeros_like(pictures.pictures[0])
-    for one, poly in zip(pictures.pictures, polys):
-        total += warp.moved(one, poly)
-    slopes = torch.stack([slope(total, 1), slope(total, 0)]) / scale
+    step = scale / np.array(pictures.coarse[::-1])  # px of a frame per px of the pictures, (x, y)
+    polys = (motion / step[:, None]).astype(np.float32)
+    total = warp.moved_sums(pictures.pictures, polys, np.ones((1, len(polys)), np.float32))[0]
+    slopes = torch.stack([slope(total, 1), slope(total, 0)])
     area = total.numel() / (grid[0] * grid[1])
     gradient = []
-    for one, poly in zip(pictures.pictures, polys):
-        moved = warp.moved(one, poly)
-        own = torch.stack([slope(moved, 1), slope(moved, 0)]) / scale
-        gradient.append(_cells(0.5 * (slopes * moved - own * total), grid))
-    shares = _shares(_cells((slopes**2).sum(0, keepdim=True), grid)[0] * scale**2, pictures.self_slope)
+    for start in range(0, len(polys), TOGETHER):
+        part = slice(start, start + TOGETHER)
+        each = warp.moved_sums(pictures.pictures[part], polys[part], np.eye(len(polys[part]), dtype=np.float32))
+        gradient += [cell_gradients(one, total, slopes, grid) / step[:, None] for one in each]
+    shares = _shares(_cells((slopes**2).sum(0, keepdim=True), grid)[0], pictures.self_slope)
     curvature = (pictures.curvature / len(shares) * shares)[:, None, None] * np.eye(2)
     return Measured(np.moveaxis(np.stack(gradient), (0, 1, 2), (1, 2, 0)) * area, curvature)
+
+
+def cell_gradients(moved: Tensor, total: Tensor, slopes: Tensor, grid: tuple[int, int]) -> np.ndarray:
+    """(2, P): mean over each cell of 1/2 (m grad r - r grad m), m = moved, r = total (my, mx), grad r = slopes (2, my, mx)."""
+    if not moved.is_cuda:
+        from verglas.methods.motion import warp_cpu
+
+        return np.asarray(warp_cpu.cell_gradients(moved.numpy(), total.numpy(), slopes[0].numpy(), slopes[1].numpy(), *grid))
+    own = torch.stack([slope(moved, 1), slope(moved, 0)])
+    return _cells(0.5 * (slopes * moved - own * total), grid)
 
 
 def _cells(fields: Tensor, grid: tuple[int, int]) -> np.ndarray:
@@ -180,9 +213,7 @@ def _result(
         scaled = theta[:, len(times):].reshape(2, SPACE - 1, TIME) / float(count) ** np.arange(1, TIME + 1)
         coefficients = np.concatenate([np.zeros((2, 1, TIME)), scaled], 1).reshape(2, -1)
         u, v = np.meshgrid(np.linspace(-0.5, 0.5, 11), np.linspace(-0.5, 0.5, 11))
-        from verglas.methods.motion.model import local_shift
-
-        rms = float(np.sqrt((local_shift(coefficients, u, v, count - 1.0) ** 2).sum(-1).mean())) * exposure.pixel_size
+        rms = float(np.sqrt((local_shift(coefficients, u, v, np.array(count - 1.0)) ** 2).sum(-1).mean())) * exposure.pixel_size
     track = MotionTrack("", shape, count, shifts - shifts[:1], exposure.pixel_size, exposure.voltage_kv, exposure.dose_rate, exposure.pre_exposure,
                         exposure.first_frame, local=coefficients, patches=tracks)
     return Aligned(track, iterations, error, rms, warnings)

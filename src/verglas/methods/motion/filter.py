@@ -8,32 +8,36 @@ import torch
 from torch import Tensor
 
 from verglas.methods.motion.dose import attenuation
+from verglas.methods.motion.sums import crop
 
 LOWEST = 6.0
 """Cycles per side below which brightness of the beam outweighs the specimen."""
-FINEST = 0.22
-"""Highest frequency used, cycles per px: beyond it frames say next to nothing of motion."""
+LEAST_NOISE = 1e-3
+"""Of the power of a frame; what does not move as a whole counts as noise."""
+FINEST, ROOM = 0.15, 1.1
+"""Highest frequency used, cycles per px: beyond it frames say next to nothing of motion. Pictures can hold ROOM times as high ones."""
 
 
 @dataclass(frozen=True)
 class Filtered:
-    """pictures (F, my, mx): y_i = IFFT(sqrt(W) q_i F_i sqrt(n) / B), with q_i the part of the signal that the dose has left,
-    W = S / (N² (1 + Q S / N)), Q = sum q_i², S and N the powers of signal and noise (in shells), n = my mx and B the transform of the B-spline
-    that moving them will smooth them with. Then log p(frames | shifts) = 1/2 sum_x (sum_i y_i(x - s_i))² + const.
+    """pictures (F, sy, sx): y_i = IFFT(sqrt(W) q_i F_i sqrt(n) / B), cut to the frequencies used, with q_i the part of the signal that the dose
+    has left, W = S / (N² (1 + Q S / N)), Q = sum q_i², S and N the powers of signal and noise (in shells), n = sy sx and B the transform of the
+    B-spline that moving them will smooth them with. Then log p(frames | shifts) = 1/2 sum_x (sum_i y_i(x - s_i))² + const.
 
-    curvature: h 1/px², of the log-likelihood along an axis, for all pairs of frames together; a pair (i, j) has h a_i a_j of it, with
-    a = information (F,), sum 1. self_slope: mean square of the slopes (see `slope`) that the frames would have without one another.
-    snr: of the sum, mean over the band.
+    coarse: sy / my, sx / mx. curvature: h 1/px² of the log-likelihood along an axis, all pairs of frames together; a pair (i, j) has
+    h a_i a_j of it, with a = information (F,), sum 1. self_slope: mean square of the slopes (see `slope`) that frames have by themselves.
     """
 
     pictures: Tensor
+    coarse: tuple[float, float]
     information: np.ndarray
     curvature: float
     self_slope: float
-    snr: float
 
 
-def filtered(spectra: Tensor, shape: tuple[int, int], scale: float, shifts: Tensor, pixel_size: float, dose: np.ndarray, voltage_kv: float) -> Filtered:
+def filtered(
+    spectra: Tensor, shape: tuple[int, int], scale: float, shifts: Tensor, pixel_size: float, dose: np.ndarray, voltage_kv: float
+) -> Filtered:
     """spectra (F, my, mx // 2 + 1), pixels of `scale` px; shifts (F, 2) px bring the frames together; dose (F,) e/Å² in the middle of each."""
     (my, mx), device = shape, spectra.device
     ky, kx = torch.fft.fftfreq(my, device=device)[:, None], torch.fft.rfftfreq(mx, device=device)[None]
@@ -55,24 +59,27 @@ def filtered(spectra: Tensor, shape: tuple[int, int], scale: float, shifts: Tens
     q2 = (q**2).sum(0)
     mean = power / count / frames
     coherent = _shell_sums((total.real**2 + total.imag**2) * times, shell, shells) / count / q2
-    signal = _smooth(((coherent - mean) / (q2 - q2 / frames).clamp_min(1e-9)), count)
-    noise = (mean - signal * q2 / frames).clamp_min(1e-6 * float(mean.max()))
+    excess = (coherent - mean) / (q2 - q2 / frames).clamp_min(1e-9)
+    signal = _smooth(excess, count)
+    noise = torch.maximum(_smooth(mean - excess * q2 / frames, count), LEAST_NOISE * mean)
     snr = signal * q2 / noise
     weight = signal / (noise**2 * (1 + snr))
     k2 = (2 * pi / scale * radius) ** 2
     curve = _shell_sums(torch.where(inside, 0.5 * k2 * times, 0.0), shell, shells) * weight * signal * q2
     information = (q**2 * curve).sum(1).double().cpu().numpy()
-    steep = (_slope_transfer(kx) ** 2 + _slope_transfer(ky) ** 2) * times
-    flat = 1.0 / (_spline(ky) * _spline(kx))
-    amplitude = torch.where(inside, weight.sqrt()[shell], 0.0) * (my * mx) ** 0.5
-    pictures = torch.empty(frames, my, mx, device=device)
+    cut = [min(n, int(2 * ROOM * FINEST * scale * n) // 2 * 2) for n in shape]
+    size = (cut[0], cut[1])
+    coarse = (size[0] / my, size[1] / mx)
+    steep = (_slope_transfer(kx / coarse[1]) ** 2 + _slope_transfer(ky / coarse[0]) ** 2) * times
+    flat = 1.0 / (_spline((ky / coarse[0]).clamp(-0.5, 0.5)) * _spline((kx / coarse[1]).clamp(-0.5, 0.5)))
+    amplitude = torch.where(inside, weight.sqrt()[shell], 0.0) * (size[0] * size[1]) ** 0.5
+    pictures = torch.empty(frames, *size, device=device)
     own = 0.0
     for i, one in enumerate(spectra):
         part = one * (amplitude * q[i][shell])
         own += float(((part.real**2 + part.imag**2) * steep).sum())
-        pictures[i] = torch.fft.irfft2(part * flat, s=shape)
-    used = _shell_sums(torch.where(inside, times, 0.0), shell, shells)
-    return Filtered(pictures, information / information.sum(), float(information.sum()), own / (my * mx) ** 2, float((snr * used).sum() / used.sum()))
+        pictures[i] = torch.fft.irfft2(crop(part * flat, size), s=size)
+    return Filtered(pictures, coarse, information / information.sum(), float(information.sum()), own / (size[0] * size[1]) ** 2)
 
 
 def _shell_sums(values: Tensor, shell: Tensor, shells: int) -> Tensor:

@@ -10,7 +10,9 @@ LEAST_STEP = 0.02
 """px; steps from frame to frame are never expected to be smaller than this."""
 LEARNING = 6
 """Rounds of learning the expected steps and local motion from one set of equations."""
-EXPECTED, BELIEF = 1.0, 3.0
+NEIGHBOURS = 2
+"""Steps on each side that are expected to be about as large."""
+EXPECTED, BELIEF = 0.5, 3.0
 """Local motion expected before anything is seen, px at the end of the movie, and how many patterns of motion that belief is worth."""
 
 
@@ -114,7 +116,7 @@ def _learn(theta: np.ndarray, covariance: np.ndarray, design: Design) -> Priors:
             part = slice(start, start + TIME)
             local = local + np.outer(theta[axis, part], theta[axis, part]) + own[part, part]
             terms += 1
-    kernel = np.array([1.0, 2.0, 3.0, 2.0, 1.0])[: max(1, 2 * (len(steps) // 2) - 1)] if len(steps) >= 5 else np.ones(1)
-    reach = len(kernel) // 2
+    reach = min(NEIGHBOURS, len(steps) - 1)
+    kernel = np.bartlett(2 * reach + 3)[1:-1]
     smooth = np.convolve(np.pad(steps, reach, mode="reflect"), kernel / kernel.sum(), mode="valid")
     return Priors(np.maximum(smooth, LEAST_STEP**2), local / terms)

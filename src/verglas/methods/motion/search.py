@@ -6,7 +6,6 @@ from math import pi
 import torch
 from torch import Tensor
 
-SMALLEST_WEIGHT = 1e-4
 ITERATIONS, TOLERANCE = 8, 0.3
 """At most so many rounds; done when the frames moved by less than so many px rms."""
 RANGE = 60.0
@@ -26,10 +25,10 @@ def search(spectra: Tensor, shape: tuple[int, int], scale: float, bfactor: float
     """spectra (F, my, mx // 2 + 1) of pictures `shape` = (my, mx), whose pixels are `scale` px.
 
     C_i = IFFT((R - F_i) conj(F_i) w), R = sum of all, w(k) = exp(-2 B k²), k in cycles per px (not of the pictures), on the grid
-    that the frequencies with w > 1e-4 need.
+    that the frequencies with w > 0.01 need.
     """
     my, mx = shape
-    highest = (4.6 / max(bfactor, 20.0)) ** 0.5 * scale  # cycles per px of the pictures at which w = 1e-4
+    highest = (2.3 / max(bfactor, 20.0)) ** 0.5 * scale  # cycles per px of the pictures at which w = 0.01
     size = tuple(min(n, max(16, int(2 * highest * n) // 2 * 2)) for n in shape)
     half = size[0] // 2
     small = torch.cat([spectra[:, :half, : size[1] // 2 + 1], spectra[:, my - half :, : size[1] // 2 + 1]], 1).clone()

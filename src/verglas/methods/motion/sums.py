@@ -116,7 +116,8 @@ def _shaped(spectrum_of: Callable[[int], Tensor], basis: DoseBasis, shape: tuple
 def warped(movie: Movie, polynomials: np.ndarray, weights: np.ndarray, device: str) -> Tensor:
     """(R, ny, nx) float32: sum_i weights[r, i] frame_i moved by the polynomials, smoothed by the B-spline (see `warp_cpu`)."""
     if device != "cpu":
-        return warp.warped_sums(warp.conditioned(movie, torch.device(device)), torch.from_numpy(polynomials).to(device), torch.from_numpy(weights).to(device))
+        on = torch.from_numpy(polynomials).to(device), torch.from_numpy(weights).to(device)
+        return warp.warped_sums(warp.conditioned(movie, torch.device(device)), *on)
     _, ny, nx = movie.raw.shape
     out = np.empty((len(weights), ny, nx), dtype=np.float32)
     reach = int(np.ceil(warp.largest_shift(polynomials))) + 4

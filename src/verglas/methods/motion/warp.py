@@ -69,18 +69,19 @@ def _sample(frame: Tensor, px: Tensor, py: Tensor) -> Tensor:
     return out
 
 
-def moved(picture: Tensor, poly: np.ndarray) -> Tensor:
-    """picture (my, mx) moved by the polynomials poly (2, 6) px, smoothed by the B-spline."""
-    if picture.is_cuda:
-        return warped_sums(lambda _: picture, torch.from_numpy(poly[None]).to(picture.device), torch.ones(1, 1, device=picture.device))[0]
+def moved_sums(pictures: Tensor, polys: np.ndarray, weights: np.ndarray) -> Tensor:
+    """(R, my, mx): sum_i weights[r, i] pictures_i, moved by the polynomials polys (F, 2, 6) px and smoothed by the B-spline."""
+    if pictures.is_cuda:
+        device = pictures.device
+        return warped_sums(lambda i: pictures[i], torch.from_numpy(polys).to(device), torch.from_numpy(weights).to(device))
     from verglas.methods.motion import warp_cpu
 
-    out = np.empty((1, *picture.shape), np.float32)
-    reach = int(np.ceil(largest_shift(poly[None]))) + 4
-    rows = warp_cpu.strip_rows(1, picture.shape[1])
-    warp_cpu.warped_sums(picture.numpy()[None], _ones((picture.shape[0], picture.shape[1])), np.zeros(0, np.int64), np.zeros((1, 0), np.float32),
-                         poly[None], np.ones((1, 1), np.float32), out, rows, reach)
-    return torch.from_numpy(out[0])
+    count, my, mx = pictures.shape
+    out = np.empty((len(weights), my, mx), np.float32)
+    reach = int(np.ceil(largest_shift(polys))) + 4
+    warp_cpu.warped_sums(pictures.numpy(), _ones((my, mx)), np.zeros(0, np.int64), np.zeros((count, 0), np.float32), polys, weights, out,
+                         warp_cpu.strip_rows(1, mx), reach)
+    return torch.from_numpy(out)
 
 
 @lru_cache(maxsize=1)

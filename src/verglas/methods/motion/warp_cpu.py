@@ -64,12 +64,13 @@ def warped_sums(raw, gain, bad, values, shift, weights, out, rows, reach):  # ty
                 band = np.empty((last - first + 1, nx), np.float32)
             for k in range(last - first + 1):
                 y = (first + k) % ny
+                source, factor, into = raw[i, y], gain[y], band[k]
                 for x in range(nx):
-                    band[k, x] = np.float32(raw[i, y, x]) * gain[y, x]
-                at = np.searchsorted(bad, y * nx)
-                while at < len(bad) and bad[at] < (y + 1) * nx:
-                    band[k, bad[at] - y * nx] = values[i, at]
-                    at += 1
+                    into[x] = np.float32(source[x]) * factor[x]
+                j = np.searchsorted(bad, y * nx)
+                while j < len(bad) and bad[j] < (y + 1) * nx:
+                    into[bad[j] - y * nx] = values[i, j]
+                    j += 1
             for y in range(top, end):
                 v = np.float32(y) / np.float32(ny) - np.float32(0.5)
                 for x0 in range(0, nx, SEGMENT):
@@ -83,8 +84,10 @@ def warped_sums(raw, gain, bad, values, shift, weights, out, rows, reach):  # ty
                     k = min(max(whole - 2 - first, 0), band.shape[0] - 6)
                     w0, w1, w2, w3, w4, w5 = w[0], w[1], w[2], w[3], w[4], w[5]
                     b0, b1, b2, b3, b4, b5 = band[k], band[k + 1], band[k + 2], band[k + 3], band[k + 4], band[k + 5]
-                    for x in range(x0, x1):
-                        middle[reach + x] = w0 * b0[x] + w1 * b1[x] + w2 * b2[x] + w3 * b3[x] + w4 * b4[x] + w5 * b5[x]
+                    to = middle[reach + x0:reach + x1]
+                    c0, c1, c2, c3, c4, c5 = b0[x0:x1], b1[x0:x1], b2[x0:x1], b3[x0:x1], b4[x0:x1], b5[x0:x1]
+                    for x in range(len(to)):
+                        to[x] = w0 * c0[x] + w1 * c1[x] + w2 * c2[x] + w3 * c3[x] + w4 * c4[x] + w5 * c5[x]
                 for x in range(reach):
                     middle[x] = middle[nx + x]
                     middle[reach + nx + x] = middle[reach + x]
@@ -95,15 +98,50 @@ def warped_sums(raw, gain, bad, values, shift, weights, out, rows, reach):  # ty
                     whole = int(np.floor(-s))
                     _weights(-s - np.float32(whole), w)
                     w0, w1, w2, w3, w4, w5 = w[0], w[1], w[2], w[3], w[4], w[5]
-                    src = middle[reach + whole - 2:]
-                    for x in range(x0, x1):
-                        line[x] = w0 * src[x] + w1 * src[x + 1] + w2 * src[x + 2] + w3 * src[x + 3] + w4 * src[x + 4] + w5 * src[x + 5]
+                    at = reach + whole - 2 + x0
+                    n = x1 - x0
+                    to = line[x0:x1]
+                    c0, c1, c2 = middle[at:at + n], middle[at + 1:at + 1 + n], middle[at + 2:at + 2 + n]
+                    c3, c4, c5 = middle[at + 3:at + 3 + n], middle[at + 4:at + 4 + n], middle[at + 5:at + 5 + n]
+                    for x in range(n):
+                        to[x] = w0 * c0[x] + w1 * c1[x] + w2 * c2[x] + w3 * c3[x] + w4 * c4[x] + w5 * c5[x]
                 for r in range(kinds):
                     a = weights[r, i]
                     if a != 0.0:
                         row = out[r, y]
                         for x in range(nx):
                             row[x] += a * line[x]
+
+
+@njit(parallel=True, nogil=True, fastmath=True, cache=True)
+def cell_gradients(moved, total, slope_x, slope_y, rows, columns):  # type: ignore[no-untyped-def]
+    """(2, P): mean over the cells of a grid rows x columns of 1/2 (m grad r - r grad m) for m = moved, r = total, both (my, mx) and periodic;
+    grad r = (slope_x, slope_y); grad m by the differences of `filter.slope`."""
+    my, mx = moved.shape
+    out = np.zeros((2, rows * columns))
+    for j in prange(rows):
+        top, end = j * my // rows, (j + 1) * my // rows
+        along, across = np.zeros(mx, np.float32), np.zeros(mx, np.float32)
+        padded = np.empty(mx + 6, np.float32)
+        for y in range(top, end):
+            m, r, gx, gy = moved[y], total[y], slope_x[y], slope_y[y]
+            padded[:3], padded[3:mx + 3], padded[mx + 3:] = m[mx - 3:], m, m[:3]
+            a, b, c = np.float32(0.75), np.float32(-0.15), np.float32(1.0 / 60.0)
+            for x in range(mx):  # short loops over few arrays: the compiler makes vectors of these, not of one long loop
+                steep = a * (padded[x + 4] - padded[x + 2]) + b * (padded[x + 5] - padded[x + 1]) + c * (padded[x + 6] - padded[x])
+                along[x] += m[x] * gx[x] - r[x] * steep
+            for x in range(mx):
+                across[x] += m[x] * gy[x]
+            for reach, weight in ((1, a), (2, b), (3, c)):
+                above, below = moved[(y + reach) % my], moved[(y - reach) % my]
+                for x in range(mx):
+                    across[x] -= weight * r[x] * (above[x] - below[x])
+        for i in range(columns):
+            left, right = i * mx // columns, (i + 1) * mx // columns
+            scale = 0.5 / ((end - top) * (right - left))
+            out[0, j * columns + i] = along[left:right].sum() * scale
+            out[1, j * columns + i] = across[left:right].sum() * scale
+    return out
 
 
 def strip_rows(kinds: int, nx: int) -> int:
