@@ -222,7 +222,7 @@ def _area(mark: Area, frame: Frame) -> str:
 def _bars(mark: Bars, frame: Frame) -> str:
     left, right, low, high = frame.across(mark.left), frame.across(mark.right), frame.up(mark.low), frame.up(mark.high)
     gap = np.minimum(0.5, 0.2 * (right - left))
-    titles = mark.titles or [f"{value:.4g}" for value in mark.high - mark.low]
+    titles = mark.titles or [f"{value:.4g}" if value < 1000 else f"{value:.0f}" for value in mark.high - mark.low]
     rects = [
         f'<path d="M{a:g} {b:g}V{t:g}H{c:g}V{b:g}z"><title>{escape(title)}</title></path>'
         for a, c, b, t, title in zip(left + gap, right - gap, low, high, titles)

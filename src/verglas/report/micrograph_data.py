@@ -25,9 +25,18 @@ class Quantity:
         """Of an axis."""
         return f"{self.title[:1].lower()}{self.title[1:]}" + (f" ({self.unit})" if self.unit else "")
 
+    def number(self, value: float) -> str:
+        """To `digits` decimals, fewer where there are four digits before the point or more; '' for NaN."""
+        if not np.isfinite(value):
+            return ""
+        digits = max(0, min(self.digits, 4 - len(f"{abs(value):.0f}")))
+        return f"{round(value, digits) + 0.0:.{digits}f}"
+
     def text(self, value: float) -> str:
         """With its unit; 'not known' for NaN."""
-        return f"{round(value, self.digits) + 0.0:,.{self.digits}f} {self.unit}".strip() if np.isfinite(value) else "not known"
+        whole, point, rest = self.number(value).partition(".")
+        grouped = whole if len(whole) < 5 else f"{int(whole):,}"
+        return f"{grouped}{point}{rest} {self.unit}".strip() if whole else "not known"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ QUALITY = 80
 SIDE = 1000.0
 """Width of the drawing over a picture, in its own units."""
 ARROW = 0.15
-"""Of the width: length of the longest arrow."""
+"""Of the width: length of the arrows of all but the tenth of the patches that move most, whose tracks are often false."""
 MOST_CIRCLES = 2000
 FOM_COLOURS = ("#a06bff", "#5b8cff", "#2fc6c0", "#8fdc4a", "#ffe14a")
 """From low to high figures of merit, on grey pictures in both themes."""
@@ -90,10 +90,10 @@ def tracks(one: MotionShown) -> tuple[str, float]:
     """SVG of the tracks of the patches and how many times too long they are drawn (1, 2 or 5 times a power of ten)."""
     nx, _ = one.field
     known = [patch for patch in one.patches if len(patch.path) > 1 and np.isfinite(patch.path).all()]
-    longest = max((float(np.hypot(*(patch.path - patch.path[0]).T).max()) for patch in known), default=0.0)
-    if longest <= 0.0 or nx <= 1:
+    lengths = [float(np.hypot(*(patch.path - patch.path[0]).T).max()) for patch in known]
+    if nx <= 1 or max(lengths, default=0.0) <= 0.0:
         return "", 0.0
-    times = round_length(max(ARROW * nx / longest, 1.0))
+    times = round_length(max(ARROW * nx / max(float(np.percentile(lengths, 90)), 1e-3), 1.0))
     scale = SIDE / nx
     parts = []
     for patch in known:

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-import numpy as np
-
 from verglas.report.micrograph_data import Processed, Remark
 
 SCRIPT = Path(__file__).with_name("sort.js")
@@ -25,7 +23,7 @@ def table(data: Processed) -> str:
     heads = [("#", ""), (data.noun.removesuffix("s"), ""), *known, *([("remark", "")] if said else [])]
     top = "".join(f'<th scope="col" tabindex="0">{escape(head)}{f" <small>{escape(unit)}</small>" if unit else ""}</th>' for head, unit in heads)
     shown = {one.row for one in data.shown}
-    columns = [[_text(value, one.quantity.digits) for value in one.values] for one in data.columns]
+    columns = [[one.quantity.number(value) for value in one.values] for one in data.columns]
     rows = [
         _row(row, name, [column[row] for column in columns], (remarks.get(name, ""),) if said else (), row in shown)
         for row, name in enumerate(data.names)
@@ -43,15 +41,12 @@ def joined(remarks: Sequence[Remark]) -> dict[str, str]:
     return found
 
 
-def _text(value: float, digits: int) -> str:
-    return f"{round(value, digits) + 0.0:.{digits}f}" if np.isfinite(value) else ""
-
-
 def _row(row: int, name: str, cells: Sequence[str], words: Sequence[str], linked: bool) -> str:
     short = escape(name.rpartition("/")[2])
     first = f'<a href="#{anchor(row)}">{short}</a>' if linked else short
     inside = "".join(f"<td>{cell}</td>" for cell in cells) + "".join(f"<td>{escape(one)}</td>" for one in words)
-    return f'<tr><td>{row + 1}</td><td title="{escape(name, quote=True)}">{first}</td>{inside}</tr>\n'
+    full = f' title="{escape(name, quote=True)}"' if "/" in name else ""
+    return f"<tr><td>{row + 1}</td><td{full}>{first}</td>{inside}</tr>\n"
 
 
 def script() -> str:
