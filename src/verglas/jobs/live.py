@@ -29,7 +29,7 @@ class LiveParams(JobParams):
     references: Path | None = option(None, help="Templates (2D averages or a map) for --pick template.")
     box: int | None = option(None, help="Window of the particles in the micrograph, even; without it particles are not extracted.", unit="px", ge=4)
     rescale: int | None = option(None, help="Shrink the window to this side, even.", unit="px", ge=4)
-    class2d_every: int = option(0, help="2D classes again whenever there are so many more particles; 0: none.", ge=0)
+    class2d_every: int = option(0, help="Classify in 2D again whenever there are so many more particles; 0: never.", ge=0)
     classes: int = option(50, help="Number of 2D classes.", ge=1, le=1000)
     batch: int = option(1, help="Movies that go through the chain together: 1 each by itself, N, or 0: all at the end.", ge=0)
     settle: float = option(10.0, help="A movie is complete when it has not changed for so long.", unit="s", ge=0, le=3600)

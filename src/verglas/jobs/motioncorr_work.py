@@ -79,11 +79,13 @@ class MotionWork:
         added = sums.sums(movie, sums.motion_polynomials(track.shifts, track.local), basis, px, wanted, self.resources.device)
         row: dict[str, object] = {}
         binned = px * self.params.binning
-        pictures = {"rlnMicrographName": ("", added.weighted if weighted else added.plain),
+        micrograph = added.weighted if weighted else added.plain
+        assert micrograph is not None
+        pictures = {"rlnMicrographName": ("", micrograph),
                     "rlnMicrographNameNoDW": ("_noDW", added.plain if weighted and self.params.save_unweighted else None),
                     "rlnMicrographNameEven": ("_EVN", added.even), "rlnMicrographNameOdd": ("_ODD", added.odd)}
         if self.params.save_power_spectrum:
-            spectrum = power.power_spectrum(added.weighted if weighted else added.plain, binned, self.resources.device)
+            spectrum = power.power_spectrum(micrograph, binned, self.resources.device)
             row["rlnCtfPowerSpectrum"] = self._write(root, "_PS", spectrum.picture, spectrum.pixel_size, "float32")
         for label, (ending, picture) in pictures.items():
             if picture is not None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class PickTemplateParams(PickParams):
     """Options of `verglas pick template`."""
 
-    references: Path = option(help="2D averages (.mrcs, or a STAR file that names them) or a map (.mrc), particles bright.",
+    references: Path = option(help="Templates: 2D averages (.mrcs, or a STAR file that names them) or a map (.mrc), particles bright.",
                               relion="fn_refs_autopick")
     reference_pixel_size: float | None = option(None, help="Of the references; default: from their header.", unit="Å", gt=0,
                                                 relion="angpix_ref")
