@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from verglas.errors import DataError, InputError
-from verglas.io.mrc import MrcStack, StackWriter, read_map, read_volume, write_map
+from verglas.io.mrc import MrcStack, StackWriter, half_precision, read_map, read_volume, write_map
 from verglas.io.mrc_header import header_dtype, read_header
 from verglas.testing.data import shared_data
 from verglas.types import Map
@@ -199,3 +199,10 @@ def test_real_stacks_as_mrcfile_reads_them() -> None:
             rows = np.random.default_rng(0).permutation(len(oracle.data))
             np.testing.assert_array_equal(stack.read(rows), oracle.data[rows].astype(np.float32))
             assert stack.header.mode == 12
+
+
+def test_half_precision_rounds_clamps_and_has_no_subnormal_numbers() -> None:
+    values = np.array([1.0, 1.0 + 2.0**-11 + 2.0**-20, 1e6, -1e6, 65519.0, 2.0**-14, 2.0**-15, -1e-7], dtype=np.float32)
+    found = half_precision(values)
+    assert found.dtype == np.float16
+    assert found.tolist() == [1.0, 1.0 + 2.0**-10, 65504.0, -65504.0, 65504.0, 2.0**-14, 0.0, 0.0]

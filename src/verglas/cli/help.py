@@ -18,16 +18,21 @@ def common_options(job: Job) -> tuple[Option, ...]:
 
 
 def help_text(job: Job, width: int | None = None) -> str:
-    """The whole page, wrapped to the terminal."""
+    """The whole page of a job, wrapped to the terminal."""
     own = options(job.params)
     sections = {
         "Options": [one for one in own if one.level == "normal"],
         "Advanced options": [one for one in own if one.level == "advanced"],
         "Running": list(common_options(job)),
     }
+    return page(f"{job.name} [OPTIONS]", job.summary, sections, width)
+
+
+def page(usage: str, summary: str, sections: dict[str, list[Option]], width: int | None = None) -> str:
+    """How to call it, what it does, and its options in sections."""
     columns = width or min(shutil.get_terminal_size((100, 24)).columns, 120)
     left = max(len(_usage(one)) for found in sections.values() for one in found) + INDENT + 2
-    lines = [f"Usage: verglas {job.name} [OPTIONS]", "", *wrap(job.summary, columns)]
+    lines = [f"Usage: verglas {usage}", "", *wrap(summary, columns)]
     for title, found in sections.items():
         if found:
             lines += ["", f"{title}:", *(line for one in found for line in _entry(one, left, columns))]

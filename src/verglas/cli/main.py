@@ -13,13 +13,18 @@ from verglas.version import VERSION
 if TYPE_CHECKING:
     from cyclopts import App
 
-HELP = """Single-particle cryo-EM: from particles to a map.
+HELP = """Single-particle cryo-EM: from movies to a map.
 
 A job writes into --output, or into the next <JobType>/jobNNN of the folder it is started in.
 """
+SUBMIT = "Give a job to the queue of a cluster: verglas submit [OPTIONS] -- JOB [OPTIONS OF THE JOB]"
 FIXED_POSES = "--fixed-poses"
 """`class3d --fixed-poses` is the job class3d-fixed."""
-GROUPS = {"simulate": "Make data with a known truth.", "map": "Look at maps and change them."}
+GROUPS = {
+    "import": "Files from elsewhere, with what the microscope was set to.", "pick": "Find particles in micrographs.",
+    "simulate": "Make data with a known truth.", "map": "Look at maps and change them.", "export": "Files for other programs.",
+    "queue": "Jobs that were given to a queue with submit.",
+}
 
 
 def build_app(arguments: Sequence[str]) -> "App":
@@ -28,18 +33,21 @@ def build_app(arguments: Sequence[str]) -> "App":
     owners = {"": app} | {name: _app(name, text) for name, text in GROUPS.items()}
     for name in GROUPS:
         app.command(owners[name])
-    asked = _asked(arguments)
+    meant = asked(arguments)
     for name, entry in ENTRIES.items():
         group, _, last = name.rpartition(" ")
-        if name == asked:
+        if name == meant:
             from verglas.cli.command import command
 
             owners[group].command(command(find(name)), name=last)
         else:
             owners[group].command(_app(last, entry.summary))
     owners["map"].command(info)
-    app.command(report)
-    app.command(demo)
+    for one in (status, cancel):
+        owners["queue"].command(one)
+    for other in (report, demo):
+        app.command(other)
+    app.command(_app("submit", SUBMIT))
     return app
 
 
@@ -78,6 +86,34 @@ def report(job_dir: Path, /) -> int:
     return 0
 
 
+def status(job_dir: Path, /) -> int:
+    """Where a job is: waiting, running, or ended and how.
+
+    Parameters
+    ----------
+    job_dir
+        The job folder.
+    """
+    from verglas.cli.queue import tell_status
+
+    print(tell_status(job_dir))
+    return 0
+
+
+def cancel(job_dir: Path, /) -> int:
+    """Take a job out of the queue, or stop it.
+
+    Parameters
+    ----------
+    job_dir
+        The job folder.
+    """
+    from verglas.cli.queue import cancel_job
+
+    print(cancel_job(job_dir))
+    return 0
+
+
 def demo(*, output: Path = Path("demo"), threads: int = 0) -> int:
     """Simulate a small data set, refine it, sharpen it, and compare it with the truth; about two minutes.
 
@@ -96,7 +132,7 @@ def demo(*, output: Path = Path("demo"), threads: int = 0) -> int:
 def main(arguments: list[str] | None = None) -> None:
     """Entry point; exit codes: 0 done, 2 the input is wrong, 1 a bug, 130 stopped."""
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # saves the search for plug-ins: 30 ms of --help
-    given = _job_meant(sys.argv[1:] if arguments is None else arguments)
+    given = job_meant(sys.argv[1:] if arguments is None else arguments)
     try:
         sys.exit(_dispatch(given))
     except VerglasError as error:
@@ -105,7 +141,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(_complain("stopped", 130))
 
 
-def _job_meant(given: list[str]) -> list[str]:
+def job_meant(given: list[str]) -> list[str]:
     """`class3d ... --fixed-poses ...` -> `class3d-fixed ...`."""
     if given[:1] != ["class3d"] or FIXED_POSES not in given:
         return given
@@ -114,7 +150,12 @@ def _job_meant(given: list[str]) -> list[str]:
 
 def _dispatch(given: list[str]) -> int:
     """Help of one job without cyclopts; everything else through it."""
-    name = _asked(given)
+    name, submitting = asked(given), given[:1] == ["submit"]
+    if submitting and {"--help", "-h"} & set(given):
+        from verglas.cli.submit import submit_help
+
+        print(submit_help())
+        return 0
     if name and {"--help", "-h"} & set(given):
         from verglas.cli.help import help_text
 
@@ -123,13 +164,17 @@ def _dispatch(given: list[str]) -> int:
     from cyclopts import CycloptsError
 
     try:
+        if submitting:
+            from verglas.cli.submit import submit_command
+
+            return submit_command(given[1:])
         code = build_app(given)(given, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         return _complain(f"{error}\n  -> see --help", 2)
     return code if isinstance(code, int) else 0
 
 
-def _asked(given: Sequence[str]) -> str:
+def asked(given: Sequence[str]) -> str:
     """The job that the first words name, empty when none."""
     return next((name for name in ENTRIES if list(given[: len(name.split())]) == name.split()), "")
 

@@ -14,11 +14,12 @@ class Column:
     default: float | None = None
 
 
+IMAGE_PIXEL_SIZE = "rlnImagePixelSize"
 OPTICS_NUMBERS = {
     "voltage_kv": Column("rlnVoltage"),
     "cs_mm": Column("rlnSphericalAberration"),
     "amplitude_contrast": Column("rlnAmplitudeContrast"),
-    "pixel_size": Column("rlnImagePixelSize"),
+    "pixel_size": Column(IMAGE_PIXEL_SIZE),
 }
 OPTICS_FLAGS = {
     "ctf_premultiplied": "rlnCtfDataAreCtfPremultiplied",
@@ -28,6 +29,7 @@ OPTICS_FLAGS = {
 OPTICS_GROUP = "rlnOpticsGroup"
 OPTICS_NAME = "rlnOpticsGroupName"
 ORIGINAL_PIXEL_SIZE = "rlnMicrographOriginalPixelSize"
+MICROGRAPH_PIXEL_SIZE = "rlnMicrographPixelSize"
 IMAGE_SIZE = "rlnImageSize"
 IMAGE_DIMENSIONALITY = "rlnImageDimensionality"
 ODD_ZERNIKE = "rlnOddZernike"
@@ -55,8 +57,18 @@ ORIGIN = ("rlnOriginXAngst", "rlnOriginYAngst")
 ORIGIN_PIXELS = ("rlnOriginX", "rlnOriginY")
 """RELION 3.0; pixels of the image."""
 
+CTF_IMAGE = "rlnCtfImage"
+CTF_ASTIGMATISM = "rlnCtfAstigmatism"
+CTF_MERIT = "rlnCtfFigureOfMerit"
+CTF_RESOLUTION = "rlnCtfMaxResolution"
+CTF_ICE = "rlnCtfIceRingDensity"
+POWER_SPECTRUM = "rlnCtfPowerSpectrum"
+MICROGRAPH_NO_DW = "rlnMicrographNameNoDW"
+
 IMAGE_NAME = "rlnImageName"
 MICROGRAPH_NAME = "rlnMicrographName"
+MOVIE_NAME = "rlnMicrographMovieName"
+COORDINATES = ("rlnCoordinateX", "rlnCoordinateY")
 GROUP_NAME = "rlnGroupName"
 GROUP_NUMBER = "rlnGroupNumber"
 HALF = "rlnRandomSubset"

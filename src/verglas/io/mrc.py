@@ -10,6 +10,7 @@ import numpy as np
 from verglas.errors import DataError, InputError
 from verglas.io.atomic import atomic_path
 from verglas.io.mrc_header import HEADER_BYTES, MODE_OF, MrcHeader, as_stack, make_header, read_header
+from verglas.io.nibbles import unpack_nibbles
 from verglas.types import Map
 
 
@@ -68,11 +69,8 @@ def decode(raw: np.ndarray, sections: int, header: MrcHeader) -> np.ndarray:
     _, rows, columns = header.shape
     if header.mode != 101:
         return raw.view(header.dtype).reshape(sections, rows, columns).astype(np.float32, copy=False)
-    packed = raw.reshape(sections, rows, header.row_bytes)
-    pixels = np.empty((sections, rows, 2 * header.row_bytes), dtype=np.float32)
-    pixels[..., 0::2] = packed & 0x0F
-    pixels[..., 1::2] = packed >> 4
-    return np.ascontiguousarray(pixels[..., :columns])
+    pixels = unpack_nibbles(raw.reshape(sections, rows, header.row_bytes))
+    return pixels[..., :columns].astype(np.float32)
 
 
 class MrcStack:
@@ -141,6 +139,14 @@ class MrcStack:
         self.close()
 
 
+def half_precision(images: np.ndarray) -> np.ndarray:
+    """float16, rounded to nearest; beyond +-65504 the largest number instead of infinity, and 0 below 2^-14 (no subnormal numbers)."""
+    limits = np.finfo(np.float16)
+    data = np.clip(images, float(limits.min), float(limits.max)).astype("<f2", order="C")
+    data[np.abs(data) < limits.smallest_normal] = 0
+    return data
+
+
 class StackWriter:
     """Write images (m, ny, nx) one block after another; the file gets its name when the `with` block ends well.
 
@@ -169,7 +175,7 @@ class StackWriter:
         if self._shape not in (None, images.shape[1:]):
             raise InputError(f"images of {images.shape[1:]} in a stack of {self._shape}", where=str(self.path), remedy="write one stack per box size")
         self._shape = (images.shape[1], images.shape[2])
-        data = np.ascontiguousarray(images, dtype=self._dtype)
+        data = half_precision(images) if self._dtype == np.float16 else np.ascontiguousarray(images, dtype=self._dtype)
         self._file.write(data.view(np.uint8).data.cast("B"))
         self.count += len(data)
         if data.size:

@@ -70,7 +70,7 @@ def read_header(path: Path) -> MrcHeader:
         raise InputError(f"cannot be read: {error.strerror}", where=str(path), remedy="check the path and its permissions") from error
     if len(raw) < HEADER_BYTES:
         raise DataError(f"{len(raw)} bytes, shorter than an MRC header ({HEADER_BYTES})", where=str(path), remedy="copy or make the file again")
-    header = _parsed(raw, str(path))
+    header = parse_header(raw, str(path))
     expected = header.offset + header.shape[0] * header.image_bytes
     if size < expected:
         whole = max(size - header.offset, 0) // max(header.image_bytes, 1)
@@ -81,7 +81,8 @@ def read_header(path: Path) -> MrcHeader:
     return header
 
 
-def _parsed(raw: bytes, path: str) -> MrcHeader:
+def parse_header(raw: bytes, path: str) -> MrcHeader:
+    """The first HEADER_BYTES of a file as its header; `path` is for messages."""
     order = _byte_order(raw, path)
     fields = np.frombuffer(raw, dtype=header_dtype(order))[0]
     mode = int(fields["mode"])

@@ -121,6 +121,21 @@ def old_optics(source: Source) -> tuple[Source, np.ndarray]:
     return Source(Table(columns), source.path, source.block), np.argsort(order)[codes.reshape(-1)]
 
 
+def optics_index(source: Source, optics: tuple[OpticsGroup, ...]) -> np.ndarray:
+    """(N,) position of each row's group in `optics`."""
+    if L.OPTICS_GROUP not in source.table and len(optics) == 1:
+        return np.zeros(len(source.table), dtype=np.int64)
+    numbers = source.integers(L.OPTICS_GROUP)
+    known = np.array([group.group for group in optics])
+    order = np.argsort(known)
+    place = np.minimum(np.searchsorted(known[order], numbers), len(known) - 1)
+    bad = np.flatnonzero(known[order][place] != numbers)
+    if len(bad):
+        raise DataError(f"optics group {numbers[bad[0]]} is not in the optics table, which has {sorted(known.tolist())}",
+                        where=source.at_row(int(bad[0])), remedy="add the group to data_optics or correct _rlnOpticsGroup")
+    return order[place]
+
+
 def optics_table(groups: tuple[OpticsGroup, ...]) -> Table:
     """The optics table of RELION 5; optional columns only where some group needs them."""
     columns: dict[str, np.ndarray] = {

@@ -9,7 +9,7 @@ from verglas.errors import DataError, InputError
 from verglas.io import labels as L
 from verglas.io.image_names import find_root, image_names, parse_image_names
 from verglas.io.mrc_header import read_header
-from verglas.io.optics_star import old_optics, optics_groups, optics_table
+from verglas.io.optics_star import old_optics, optics_groups, optics_index, optics_table
 from verglas.io.star import Table, read_star, write_star
 from verglas.io.star_columns import Source, factorise
 from verglas.types import Defocus, ImageRefs, OpticsGroup, Particles, Poses
@@ -32,16 +32,16 @@ def read_particles(path: Path | str, project: Path | None = None) -> Particles:
     images = parse_image_names(source)
     if "optics" in tables:
         optics = optics_groups(Source(tables["optics"], str(path), "optics"))
-        optics_index = _optics_index(source, optics)
+        index = optics_index(source, optics)
     else:
-        old, optics_index = old_optics(source)
+        old, index = old_optics(source)
         optics = optics_groups(old)
-    optics = _with_boxes(optics, optics_index, images, path, project)
-    group, group_names = _groups(source, optics, optics_index)
+    optics = _with_boxes(optics, index, images, path, project)
+    group, group_names = _groups(source, optics, index)
     old_labels = () if "optics" in tables else (*L.OLD_OPTICS, *L.OLD_DROPPED)
     return Particles(
-        optics=optics, images=images, optics_index=optics_index, group=group, group_names=group_names,
-        defocus=_defocus(source, optics, optics_index), poses=_poses(source, optics, optics_index),
+        optics=optics, images=images, optics_index=index, group=group, group_names=group_names,
+        defocus=_defocus(source, optics, index), poses=_poses(source, optics, index),
         half=_half(source), class_number=source.integers(L.CLASS_NUMBER, 0), norm=_norm(source),
         extra={label: column for label, column in source.table.columns.items() if label not in L.PARTICLE_LABELS and label not in old_labels},
     )
@@ -66,21 +66,6 @@ def _particle_table(tables: dict[str, Table], path: Path) -> Source:
     if not len(source.table):
         raise InputError("the particle table has no rows", where=source.where, remedy="select some particles")
     return source
-
-
-def _optics_index(source: Source, optics: tuple[OpticsGroup, ...]) -> np.ndarray:
-    """(N,) position of each particle's group in `optics`."""
-    if L.OPTICS_GROUP not in source.table and len(optics) == 1:
-        return np.zeros(len(source.table), dtype=np.int64)
-    numbers = source.integers(L.OPTICS_GROUP)
-    known = np.array([group.group for group in optics])
-    order = np.argsort(known)
-    place = np.minimum(np.searchsorted(known[order], numbers), len(known) - 1)
-    bad = np.flatnonzero(known[order][place] != numbers)
-    if len(bad):
-        raise DataError(f"optics group {numbers[bad[0]]} is not in the optics table, which has {sorted(known.tolist())}",
-                        where=source.at_row(int(bad[0])), remedy="add the group to data_optics or correct _rlnOpticsGroup")
-    return order[place]
 
 
 def _with_boxes(

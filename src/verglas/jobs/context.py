@@ -26,6 +26,7 @@ class Context:
     """`output`: the job folder (made just before `run`); `project`: the folder that relative image names refer to.
 
     With several processes in the group all of them run the job, and only the leader writes and speaks.
+    reports: False where somebody else keeps the report of this job, such as the chain that it belongs to.
     """
 
     output: Path
@@ -35,6 +36,7 @@ class Context:
     continuing: bool = False
     stop: StopRequest = field(default_factory=StopRequest)
     group: Group = ALONE
+    reports: bool = True
 
     @property
     def progress(self) -> Progress:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from verglas.errors import InputError, VerglasError
 from verglas.jobs import folder as job_folder
@@ -18,10 +19,15 @@ from verglas.jobs.job_star import write_job_star
 from verglas.jobs.journal import Journal
 from verglas.jobs.provenance import earlier_runs, record, write_record
 from verglas.jobs.spec import Job, JobParams, Plan
+from verglas.jobs.tell import REPORTED, last_page
 from verglas.runtime.group import ALONE, Agreed, Elsewhere, Group, joined, started
 from verglas.runtime.resources import Resources, apply
 
+if TYPE_CHECKING:
+    from verglas.report.data import State as Ending
+
 EXIT_OK, EXIT_BUG, EXIT_INPUT, EXIT_ABORTED = 0, 1, 2, 130
+ENDINGS: dict[job_folder.Outcome, "Ending"] = {"SUCCESS": "finished", "FAILURE": "failed", "ABORTED": "aborted"}
 ECHO = 2.0
 """Seconds: torchrun passes on the signal of a Ctrl-C that its processes get anyway; so soon the second one is the same."""
 
@@ -30,7 +36,8 @@ ECHO = 2.0
 class Request:
     """How to run a job. `output` None: the next <folder>/jobNNN of `project`; `continuing`: go on in `output`.
 
-    `group`: the processes that share the work; all of them are given the same request.
+    `group`: the processes that share the work; all of them are given the same request. `stop`: shared with the job that runs this one.
+    `reports`: see Context.
     """
 
     resources: Resources = field(default_factory=Resources)
@@ -41,6 +48,8 @@ class Request:
     quiet: bool = False
     command: str = ""
     group: Group = ALONE
+    stop: StopRequest = field(default_factory=StopRequest)
+    reports: bool = True
 
 
 def launch(job: Job, params: JobParams, request: Request) -> int:
@@ -97,8 +106,7 @@ def run_job(job: Job, params: JobParams, request: Request, journal: Journal | No
     """Check, run and mark a job; returns its folder. Raises what went wrong after it was written to run.err."""
     journal, group = journal or Journal(quiet=request.quiet), request.group
     output = group.tell(request.output or job_folder.next_job_folder(request.project, job.folder))
-    stop = StopRequest()
-    context = Context(output, request.project, request.resources, journal, request.continuing, stop, group)
+    context = Context(output, request.project, request.resources, journal, request.continuing, request.stop, group, request.reports)
     plan = _door(job, params, context)
     if request.dry_run:
         if group.leads:
@@ -106,7 +114,7 @@ def run_job(job: Job, params: JobParams, request: Request, journal: Journal | No
         return output
     with _explained():
         _open(job, params, request, plan, context)
-    with _heeding_signals(stop, context):
+    with _heeding_signals(request.stop, context):
         _run_marked(job, params, context)
     return output
 
@@ -179,7 +187,11 @@ def _run_marked(job: Job, params: JobParams, context: Context) -> None:
         context.journal.close()
         context.log(f"{job.name}: {outcome.lower()} after {seconds:.1f} s, files in {context.output}")
         if context.group.leads:
-            job_folder.mark(context.output, outcome)
+            try:
+                if context.reports and job.folder in REPORTED:
+                    last_page(context, ENDINGS[outcome])
+            finally:
+                job_folder.mark(context.output, outcome)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Axes with round ticks: linear, logarithmic, iteration numbers, resolution."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from verglas.report.chart import Axis
@@ -50,6 +52,12 @@ def from_zero(label: str, values: np.ndarray, least: float = 0.0) -> Axis:
     """0 to a little above the largest finite value."""
     seen = values[np.isfinite(values)]
     return linear(label, 0.0, 1.06 * max(float(seen.max(initial=0.0)), least))
+
+
+def counts(label: str, values: np.ndarray) -> Axis:
+    """Like from_zero, with ticks at whole numbers only."""
+    axis = from_zero(label, values, 1.0)
+    return replace(axis, ticks=tuple(tick for tick in axis.ticks if tick[0] == round(tick[0])))
 
 
 def logarithmic(label: str, values: np.ndarray) -> Axis:

@@ -100,7 +100,18 @@ class Upright:
     dash: str = ""
 
 
-Mark = Line | Area | Bars | Level | Upright
+@dataclass(frozen=True)
+class Dots:
+    """One dot per finite point."""
+
+    x: np.ndarray
+    y: np.ndarray
+    colour: str = SERIES[0]
+    size: float = 4.0
+    label: str = ""
+
+
+Mark = Line | Area | Bars | Level | Upright | Dots
 
 
 @dataclass(frozen=True)
@@ -179,6 +190,8 @@ def draw(mark: Mark, frame: Frame) -> str:
             return stroke(f"M{LEFT} {y:g}H{frame.width - RIGHT}", MUTED, 1.0, mark.dash) + text
         case Upright():
             return _upright(mark, frame)
+        case Dots():
+            return _dots(mark, frame)
 
 
 def _line(mark: Line, frame: Frame) -> str:
@@ -209,7 +222,7 @@ def _area(mark: Area, frame: Frame) -> str:
 def _bars(mark: Bars, frame: Frame) -> str:
     left, right, low, high = frame.across(mark.left), frame.across(mark.right), frame.up(mark.low), frame.up(mark.high)
     gap = np.minimum(0.5, 0.2 * (right - left))
-    titles = mark.titles or [f"{value:.4g}" for value in mark.high - mark.low]
+    titles = mark.titles or [f"{value:.4g}" if value < 1000 else f"{value:.0f}" for value in mark.high - mark.low]
     rects = [
         f'<path d="M{a:g} {b:g}V{t:g}H{c:g}V{b:g}z"><title>{escape(title)}</title></path>'
         for a, c, b, t, title in zip(left + gap, right - gap, low, high, titles)
@@ -217,6 +230,13 @@ def _bars(mark: Bars, frame: Frame) -> str:
     ]
     clear = f' fill-opacity="{mark.opacity:.2f}"' if mark.opacity < 1 else ""
     return f'<g fill="{mark.colour}"{clear}>{"".join(rects)}</g>'
+
+
+def _dots(mark: Dots, frame: Frame) -> str:
+    """All in one path: steps of no length with round ends."""
+    seen = np.isfinite(mark.x) & np.isfinite(mark.y)
+    points = "".join(f"M{a:g} {b:g}h0" for a, b in zip(frame.across(mark.x[seen]), frame.up(mark.y[seen])))
+    return f'<path d="{points}" stroke="{mark.colour}" stroke-width="{mark.size:g}" stroke-linecap="round"/>' if points else ""
 
 
 def _upright(mark: Upright, frame: Frame) -> str:
@@ -264,3 +284,5 @@ def _sample(mark: Mark, x: float) -> str:
             return stroke(f"M{x:g} 12h18", MUTED, 1.0, mark.dash)
         case Upright():
             return stroke(f"M{x:g} 12h18", INK, 1.0, mark.dash)
+        case Dots():
+            return f'<circle cx="{x + 11:g}" cy="12" r="{mark.size / 2:g}" fill="{mark.colour}"/>'

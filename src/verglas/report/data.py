@@ -5,6 +5,8 @@ from typing import Literal
 
 import numpy as np
 
+from verglas.report.micrograph_data import Processed
+
 State = Literal["running", "finished", "failed", "aborted", "killed", "unknown"]
 NAN = float("nan")
 
@@ -268,6 +270,7 @@ class ReportData:
     converged: bool | None
     missing: tuple[str, ...]
     classes: Classes | None = None
+    micrographs: Processed | None = None
 
     @property
     def resolution(self) -> float:

@@ -29,7 +29,7 @@ class LiveReport:
     def update(self) -> bool:
         """Start a rendering if none is running and there is time for one; True when one was started."""
         elapsed = time.monotonic() - self._begun
-        if self._busy() or self._spent + self._cost > self.share * elapsed:
+        if self.busy or self._spent + self._cost > self.share * elapsed:
             return False
         started = time.monotonic()
         self._process = subprocess.Popen(
@@ -47,11 +47,16 @@ class LiveReport:
         """Wait for a running rendering and write the last page here and now; `state` as in `build_report`."""
         from verglas.report.build import build_report
 
-        if self._watcher is not None:
-            self._watcher.join()
+        self.wait()
         return build_report(self.job_dir, state=state)
 
-    def _busy(self) -> bool:
+    def wait(self) -> None:
+        """Until no rendering is running."""
+        if self._watcher is not None:
+            self._watcher.join()
+
+    @property
+    def busy(self) -> bool:
         return self._watcher is not None and self._watcher.is_alive()
 
     def _watch(self, process: "subprocess.Popen[bytes]", started: float) -> None:

@@ -12,6 +12,7 @@ from verglas.report.data import NAN, Classes, Coverage, Iteration, Model, Partic
 from verglas.report.directions import fourier_coverage
 from verglas.report.load_arrays import map_files, read_particle_columns, read_views, searched_only
 from verglas.report.load_classes import find_classes, load_classes
+from verglas.report.load_micrographs import find_layout, load_processed
 from verglas.report.load_record import iterations_of_events, job_state, make_record, read_events, read_job
 from verglas.report.load_tables import (
     Values,
@@ -24,6 +25,7 @@ from verglas.report.load_tables import (
     read_postprocess,
     read_settings,
 )
+from verglas.report.micrograph_kinds import Layout
 from verglas.report.missing import Missing
 
 
@@ -35,6 +37,9 @@ def load_report(folder: Path, state: State | None = None) -> ReportData:
     missing = Missing()
     job, events = read_job(folder), read_events(folder)
     state = state or job_state(folder, job, events)
+    layout = find_layout(folder, job)
+    if layout is not None:
+        return _of_micrographs(folder, layout, state, make_record(job, events, state), missing)
     numbers = iteration_numbers(folder)
     model = missing.attempt("the model file", lambda: _newest_model(folder, numbers))
     particles = missing.attempt("the particle table", lambda: _newest_particles(folder, numbers))
@@ -77,6 +82,16 @@ def load_report(folder: Path, state: State | None = None) -> ReportData:
         converged=_converged(settings, model),
         missing=tuple(missing.sentences),
         classes=classes,
+    )
+
+
+def _of_micrographs(folder: Path, layout: Layout, state: State, record: Record, missing: Missing) -> ReportData:
+    """A job on movies or micrographs has none of what a map has."""
+    found = load_processed(folder, layout, read_events(folder), dict(record.params), state, missing)
+    named = record if record.job else replace(record, job=f"RELION {layout.kind}")
+    return ReportData(
+        folder=str(folder.resolve()), state=state, record=named, iterations=(), model=None, particles=None, maps=(), postprocess=None, coverage=None,
+        symmetry="C1", settings=(), join_resolution=NAN, converged=None, missing=tuple(missing.sentences), micrographs=found,
     )
 
 

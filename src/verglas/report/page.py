@@ -10,6 +10,9 @@ from verglas.report.class_findings import CLASSIFICATION
 from verglas.report.class_sections import class_sections
 from verglas.report.data import InputFile, ReportData
 from verglas.report.findings import Finding, findings
+from verglas.report.micrograph_findings import CHECKS
+from verglas.report.micrograph_sections import micrograph_sections
+from verglas.report.micrograph_wording import micrograph_methods, micrograph_verdict, tiles
 from verglas.report.sections import REFINEMENT, Card, Section
 from verglas.report.wording import duration, methods_paragraph, state_words, verdict
 
@@ -19,8 +22,7 @@ REFRESH_SECONDS = 15
 
 def page(data: ReportData, now: datetime) -> str:
     """The complete document."""
-    found = findings(data) if data.classes is None else findings(data, CLASSIFICATION)
-    sections = [make(data) for make in REFINEMENT] if data.classes is None else list(class_sections(data))
+    found, sections = content(data)
     refresh = f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">' if data.state == "running" else ""
     title = escape(f"{data.record.job or 'job'} · {Path(data.folder).name}")
     body = header(data, found, now) + findings_html(found) + "".join(map(section_html, sections)) + run_html(data)
@@ -34,12 +36,36 @@ def page(data: ReportData, now: datetime) -> str:
     )
 
 
+def content(data: ReportData) -> tuple[tuple[Finding, ...], list[Section]]:
+    """Findings and sections of this kind of job."""
+    if data.micrographs is not None:
+        return findings(data, CHECKS), list(micrograph_sections(data.micrographs))
+    if data.classes is not None:
+        return findings(data, CLASSIFICATION), list(class_sections(data))
+    return findings(data), [make(data) for make in REFINEMENT]
+
+
 def _links(sections: list[Section]) -> list[tuple[str, str]]:
     return [("top", "Summary"), *((one.name, one.title) for one in sections), ("run", "What was run")]
 
 
 def header(data: ReportData, found: tuple[Finding, ...], now: datetime) -> str:
-    """Headline: what, state, the sentence, four numbers."""
+    """Headline: what, state, the sentence, a few numbers."""
+    rows = tiles(data, data.micrographs) if data.micrographs is not None else map_tiles(data)
+    said = micrograph_verdict(data, data.micrographs, found) if data.micrographs is not None else verdict(data, found)
+    cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in rows)
+    return (
+        f'<header id="top"><p class="eyebrow">{escape(data.record.job or "job folder")} <span class="state '
+        f'{data.state}">'
+        f'{escape(state_words(data))}</span></p><h1>{escape(Path(data.folder).name)}</h1><p '
+        f'class="verdict">{escape(said)}</p>'
+        f'<dl class="tiles">{cells}</dl><p class="note">{escape(data.folder)} · page made '
+        f'{now:%Y-%m-%d %H:%M:%S}</p></header>'
+    )
+
+
+def map_tiles(data: ReportData) -> tuple[tuple[str, str], ...]:
+    """The numbers of a refinement or classification."""
     count = len(data.particles) or len(data.particles.origin) if data.particles is not None else _known_particles(data)
     seconds = (
         data.record.seconds
@@ -49,22 +75,13 @@ def header(data: ReportData, found: tuple[Finding, ...], now: datetime) -> str:
     resolution = f"{data.resolution:.2f} Å" if np.isfinite(data.resolution) else "none yet"
     iterations = f"{data.iterations[-1].number}" if data.iterations else "none recorded"
     classes = data.classes
-    tiles = (
+    return (
         ("Resolution" if classes is None or len(classes.rows) < 2 else "Best resolution", resolution),
         ("Particles", f"{count:,}" if count else "not recorded"),
         *([("Classes", f"{len(classes.rows)}")] if classes is not None else []),
         ("Iterations", iterations),
         *([("Symmetry", data.symmetry)] if classes is None or classes.dimensions == 3 else []),
         ("Time", duration(seconds)),
-    )
-    cells = "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in tiles)
-    return (
-        f'<header id="top"><p class="eyebrow">{escape(data.record.job or "job folder")} <span class="state '
-        f'{data.state}">'
-        f'{escape(state_words(data))}</span></p><h1>{escape(Path(data.folder).name)}</h1><p '
-        f'class="verdict">{escape(verdict(data, found))}</p>'
-        f'<dl class="tiles">{cells}</dl><p class="note">{escape(data.folder)} · page made '
-        f'{now:%Y-%m-%d %H:%M:%S}</p></header>'
     )
 
 
@@ -104,7 +121,8 @@ def card_html(card: Card) -> str:
 def run_html(data: ReportData) -> str:
     """Provenance: methods paragraph, command, parameters, machine, inputs, what could not be read."""
     record = data.record
-    parts = [_text("For the methods section of a paper", methods_paragraph(data)), _code("Command", record.command)]
+    methods = methods_paragraph(data) if data.micrographs is None else micrograph_methods(data, data.micrographs)
+    parts = [_text("For the methods section of a paper", methods), _code("Command", record.command)]
     software = (("job", record.job), ("version", record.version), ("started", record.started))
     memory = (("peak memory", f"{record.peak_memory_gb:.2f} GiB"),) if np.isfinite(record.peak_memory_gb) else ()
     tables = (

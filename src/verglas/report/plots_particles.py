@@ -24,7 +24,7 @@ def _counts(values: np.ndarray, edges: np.ndarray, x: Axis, ylabel: str) -> str:
         Bars(edges[:-1], edges[1:], np.zeros(len(count)), count),
         Upright(median, label=f"median {median:.3g}", dash=DASHED),
     ]
-    return chart(marks, x, axes.from_zero(ylabel, count, 1.0), f"Histogram of {x.label}")
+    return chart(marks, x, axes.counts(ylabel, count), f"Histogram of {x.label}")
 
 
 def pmax_histogram(pmax: np.ndarray) -> str:

@@ -1,0 +1,111 @@
+"""Jobs that were given to a queue: queue.json in the job folder says to which, and what it called them."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from verglas.cluster.queue import Queue, cancel, queue_from, state, submit
+from verglas.errors import DataError, InputError
+from verglas.io.atomic import atomic_path
+from verglas.jobs.context import ABORT_REQUEST
+from verglas.jobs.folder import MARKERS, Outcome, create, mark
+
+FILE, SCRIPT, LOG = "queue.json", "submit.sh", "queue.log"
+ENDED: dict[Outcome, str] = {"SUCCESS": "finished", "FAILURE": "failed; the reason is in run.err", "ABORTED": "stopped on request"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Job number `job` of a queue, and its log."""
+
+    queue: Queue
+    job: str
+    log: Path
+
+
+def hand_in(queue: Queue, folder: Path, script: str, *, new: bool) -> Entry:
+    """Write the script into the job folder and submit it; `new`: nobody else may have the folder. A refusal leaves things as they were."""
+    before = outcome(folder)
+    existed = folder.exists()
+    if existed and new:
+        raise InputError("another job was given this folder just now", where=str(folder), remedy="submit again")
+    create(folder)
+    for name in (FILE, SCRIPT, LOG):
+        (folder / name).unlink(missing_ok=True)
+    try:
+        with atomic_path(folder / SCRIPT) as path:
+            path.write_text(script, encoding="utf-8")
+            path.chmod(0o755)
+        entry = Entry(queue, submit(queue, folder / SCRIPT), folder / LOG)
+    except BaseException:
+        (folder / SCRIPT).unlink(missing_ok=True)
+        if not existed:
+            folder.rmdir()
+        elif before:
+            mark(folder, before)
+        raise
+    content = {"job": entry.job, "submitted": datetime.now(UTC).astimezone().isoformat(timespec="seconds"), "queue": asdict(queue)}
+    with atomic_path(folder / FILE) as path:
+        path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return entry
+
+
+def entry_of(folder: Path) -> Entry:
+    """The entry of a job folder."""
+    path = folder / FILE
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return Entry(queue_from(content["queue"], path), str(content["job"]), folder / LOG)
+    except FileNotFoundError as error:
+        raise InputError(f"no {FILE} in this folder: its job was not given to a queue", where=str(folder), remedy="give another folder") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"unreadable: {error}", where=str(path), remedy="ask the queue itself") from error
+
+
+def outcome(folder: Path) -> Outcome | None:
+    """How the job ended, None when it has not (or was killed without a word)."""
+    return next((name for name, marker in MARKERS.items() if (folder / marker).exists()), None)
+
+
+def refuse_while_queued(folder: Path) -> None:
+    """A folder belongs to one job in the queue at a time."""
+    if (folder / FILE).exists() and outcome(folder) is None:
+        entry = entry_of(folder)
+        if state(entry.queue, entry.job) != "ended":
+            raise InputError(f"job {entry.job} of the queue works here", where=str(folder), remedy=f"wait, or: verglas queue cancel {folder}")
+
+
+def tell_status(folder: Path) -> str:
+    """One line. A job that the queue has ended without a word gets its marker and its reason here."""
+    entry = entry_of(folder)
+    if outcome(folder) is None:
+        now = state(entry.queue, entry.job)
+        if now != "ended":
+            return f"job {entry.job}: {now}"
+    ended = outcome(folder) or _settle(folder, entry)
+    return f"job {entry.job}: {ENDED[ended]}"
+
+
+def _settle(folder: Path, entry: Entry) -> Outcome:
+    if (folder / ABORT_REQUEST).exists():
+        mark(folder, "ABORTED")
+        return "ABORTED"
+    reason = f"error: job {entry.job} of the queue is gone and left no reason: killed, or its machine went down; see {entry.log}"
+    with (folder / "run.err").open("a", encoding="utf-8") as file:
+        file.write(reason + "\n")
+    mark(folder, "FAILURE")
+    return "FAILURE"
+
+
+def cancel_job(folder: Path) -> str:
+    """Ask the job to stop, then the queue to end it; one that has not begun is marked here."""
+    entry = entry_of(folder)
+    if outcome(folder) is not None:
+        return tell_status(folder)
+    (folder / ABORT_REQUEST).touch()
+    cancel(entry.queue, entry.job)
+    if state(entry.queue, entry.job) == "ended":
+        return tell_status(folder)
+    return f"job {entry.job}: is being stopped"

@@ -1,0 +1,112 @@
+"""What motioncorr finds at its door: movies that are there, that fit their gain, and a forecast of memory."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from verglas.errors import InputError
+from verglas.io.micrographs_star import read_micrographs
+from verglas.io.movies import EerOptions, open_frames
+from verglas.jobs.each import check_workers
+from verglas.jobs.motioncorr import MotionParams
+from verglas.jobs.spec import Context
+from verglas.types import Frames, Micrographs
+
+FEWEST = 3
+"""Frames or groups that alignment needs."""
+KNOWN_VOLTAGES = (100.0, 200.0, 300.0)
+JOB_FOLDER = re.compile(r"^[^/]+/job\d+/")
+
+
+@dataclass(frozen=True)
+class FoundMovies:
+    """movies; shape (ny, nx), frames and memory (bytes while it is worked on) of the first; warnings; files besides the STAR file."""
+
+    movies: Micrographs
+    shape: tuple[int, int]
+    frames: int
+    memory: float
+    motion: str
+    warnings: tuple[str, ...]
+    inputs: tuple[Path, ...]
+
+
+def eer_options(params: MotionParams) -> EerOptions:
+    return EerOptions(params.eer_grouping, params.eer_upsampling)
+
+
+def located(project: Path, name: str) -> Path:
+    """A file named in a STAR file: relative to the project."""
+    return Path(name) if Path(name).is_absolute() else project / name
+
+
+def output_root(output: Path, movie: str) -> Path:
+    """<output>/<folders of the movie without a job's>/<name without its ending, dots as underscores>."""
+    path = Path(JOB_FOLDER.sub("", movie).lstrip("/"))
+    name = path.name.removesuffix(".bz2").removesuffix(".xz").removesuffix(".zst")
+    folders = [part for part in path.parent.parts if part not in ("..", "/")]
+    return output.joinpath(*folders) / Path(name).stem.replace(".", "_")
+
+
+def used_frames(params: MotionParams, frames: Frames) -> range:
+    """Frames of this movie that are asked for, from 0; too few are refused."""
+    last = frames.count if params.last_frame < 0 else params.last_frame
+    if last > frames.count:
+        raise InputError(f"{frames.count} frames, but --last-frame is {last}", where=str(frames.path), remedy="give a smaller --last-frame or -1")
+    used = range(params.first_frame - 1, last)
+    if len(used) // params.group_frames < FEWEST:
+        raise InputError(f"{len(used)} frames to align in groups of {params.group_frames}, expected at least {FEWEST} groups", where=str(frames.path),
+                         remedy="is this a movie? give smaller --group-frames or other first and last frames (EER: smaller --eer-grouping)")
+    return used
+
+
+def open_movies(params: MotionParams, context: Context) -> FoundMovies:
+    """Read the STAR file, open its first movie and everything that belongs to it."""
+    from verglas.io.defects import read_defects
+    from verglas.io.gain import read_gain
+
+    check_workers(params.workers)
+    movies = read_micrographs(params.movies)
+    if not movies.movies:
+        raise InputError("micrographs, expected movies (block data_movies)", where=str(params.movies), remedy="import movies, give movies.star")
+    if not len(movies):
+        raise InputError("no movies", where=str(params.movies), remedy="import the movies first")
+    roots = [str(output_root(context.output, str(name))) for name in movies.name]
+    if len(set(roots)) < len(roots):
+        twice = next(name for name, root in zip(movies.name, roots) if roots.count(root) > 1)
+        raise InputError(f"two movies would be written as one file, {twice} is one of them", where=str(params.movies),
+                         remedy="give movies different names")
+    missing = [str(name) for name in movies.name if not located(context.project, str(name)).is_file()]
+    if len(missing) == len(movies):
+        raise InputError(f"none of the {len(movies)} movies is there, the first is {missing[0]}", where=str(params.movies),
+                         remedy=f"file names are relative to the project, {context.project}: run there")
+    present = next(str(name) for name in movies.name if str(name) not in set(missing))
+    frames = open_frames(located(context.project, present), eer_options(params))
+    used = used_frames(params, frames)
+    if params.gain is not None:
+        read_gain(params.gain, frames, params.gain_rotation, params.gain_flip)
+    if params.defects is not None:
+        read_defects(params.defects, frames.shape)
+    pixels = float(np.prod(frames.shape))
+    memory = pixels * (len(used) * (frames.read(used[0]).dtype.itemsize + 2.0) + 4 * 14)
+    patches = f"local, {params.patches_x} x {params.patches_y} patches" if min(params.patches_x, params.patches_y) > 2 else "whole frame"
+    files = tuple(located(context.project, str(name)) for name in movies.name if str(name) not in set(missing))
+    return FoundMovies(movies, frames.shape, frames.count, memory, patches, _warnings(params, movies, missing), files)
+
+
+def _warnings(params: MotionParams, movies: Micrographs, missing: list[str]) -> tuple[str, ...]:
+    found = []
+    if missing:
+        found.append(f"{len(missing)} of {len(movies)} movies are not there, the first is {missing[0]}; the others are done.")
+    if params.dose_per_frame == 0:
+        found.append("The dose per frame is 0 (not known): no dose weighting, and early and late motion cannot be told apart.")
+    odd = {group.voltage_kv for group in movies.optics if min(abs(group.voltage_kv - v) for v in KNOWN_VOLTAGES) > 2}
+    for voltage in sorted(odd) if params.dose_weighting else ():
+        found.append(f"Radiation damage at {voltage:g} kV is interpolated between the voltages at which it was measured (100, 200, 300 kV).")
+    if params.gain is None:
+        found.append("No gain reference: right only if the movies are gain-corrected already.")
+    if params.save_power_spectrum is False and params.float16:
+        found.append("Half-precision micrographs without power spectra: RELION's CTF jobs cannot use them; verglas's can.")
+    return tuple(found)

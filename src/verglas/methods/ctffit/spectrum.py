@@ -1,0 +1,77 @@
+"""The power spectrum of a micrograph, averaged over overlapping tiles, at a pixel size that keeps the rings."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+
+FINEST = 1.4
+"""Å: the spectrum is cut at the Nyquist frequency of this pixel size, as rings are hardly ever seen beyond 2.8 Å."""
+_TAPER = 0.12
+"""Part of a tile over which its edges go to zero, on each side; more would blur the rings of high defocus."""
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """power (N, N) float32, zero frequency at [N/2, N/2]; pixel_size Å, so that the step of frequency is 1 / (N pixel_size)."""
+
+    power: np.ndarray
+    pixel_size: float
+
+    @property
+    def step(self) -> float:
+        """1/Å per pixel."""
+        return 1.0 / (len(self.power) * self.pixel_size)
+
+
+def of_amplitudes(image: np.ndarray, pixel_size: float) -> Spectrum:
+    """From a stored amplitude spectrum (N, N), zero frequency in the middle, such as the sums that motion correction writes."""
+    return Spectrum(np.square(np.maximum(image, 0.0), dtype=np.float32), pixel_size)
+
+
+def of_micrograph(image: np.ndarray, pixel_size: float, box: int = 512) -> Spectrum:
+    """Mean |FFT|^2 of tiles (ny, nx) that overlap by half, mean and slope removed, edges tapered; tiles of unusual variance are left out.
+
+    A tile is `box` pixels of at least 1.4 Å wide (less where the micrograph is smaller); finer micrographs get larger tiles, and of their
+    spectrum only the part within the Nyquist frequency of 1.4 Å is kept.
+    """
+    side = min(scipy.fft.next_fast_len(round(box * max(FINEST / pixel_size, 1.0)), real=True), *image.shape)
+    side -= side % 2
+    corners = [(y, x) for y in _starts(image.shape[0], side) for x in _starts(image.shape[1], side)]
+    spread = np.array([image[y:y + side, x:x + side].std() for y, x in corners])
+    usual = np.abs(spread - np.median(spread)) <= 4 * np.median(np.abs(spread - np.median(spread))) + 0.1 * np.median(spread)
+    window, total = _window(side), np.zeros((side, side // 2 + 1), np.float64)
+    for y, x in (corner for corner, keep in zip(corners, usual) if keep):
+        total += np.abs(scipy.fft.rfft2(_levelled(image[y:y + side, x:x + side]) * window)) ** 2
+    kept = min(side, 2 * round(side * pixel_size / (2 * FINEST)))
+    return Spectrum(_centred(total, kept), pixel_size * side / kept)
+
+
+def _starts(length: int, side: int) -> np.ndarray:
+    """First pixels of tiles that overlap by half and reach both ends."""
+    return np.linspace(0, length - side, 1 + max(0, -(-2 * (length - side) // side))).astype(int)
+
+
+def _window(side: int) -> np.ndarray:
+    """(side, side) float32: 1 inside, raised cosine to the edges."""
+    edge = np.clip((0.5 + np.minimum(np.arange(side), np.arange(side)[::-1])) / (_TAPER * side), 0.0, 1.0)
+    line = 0.5 - 0.5 * np.cos(np.pi * edge)
+    return np.outer(line, line).astype(np.float32)
+
+
+def _levelled(tile: np.ndarray) -> np.ndarray:
+    """The tile (n, n) less its mean and slopes, float32."""
+    t = np.linspace(-1.0, 1.0, len(tile), dtype=np.float32)
+    tile = tile - tile.mean(dtype=np.float64).astype(np.float32)
+    across, along = (tile.mean(0) @ t) / (t @ t), (tile.mean(1) @ t) / (t @ t)
+    levelled: np.ndarray = tile - across * t[None, :] - along * t[:, None]
+    return levelled
+
+
+def _centred(half: np.ndarray, kept: int) -> np.ndarray:
+    """The half-plane (n, n/2 + 1) of an even square spectrum -> its middle (kept, kept) float32, zero frequency at [kept/2, kept/2]."""
+    n, m = len(half), kept // 2
+    index = np.arange(-m, m)
+    right = half[index % n][:, :m + 1]
+    left = half[-index % n][:, m:0:-1]
+    return np.concatenate((left, right[:, :m]), axis=1).astype(np.float32)

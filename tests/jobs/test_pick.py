@@ -1,0 +1,95 @@
+"""The picking jobs from files to files."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from verglas.errors import InputError
+from verglas.io.coordinates import read_coordinates
+from verglas.io.mrc import StackWriter
+from verglas.io.star import Table, write_star
+from verglas.jobs import pick_log, pick_manual, pick_template
+from verglas.jobs.spec import Context
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "methods" / "picking"))
+from picking_fields import PIXEL, micrograph, molecule, places, score
+
+SIZE = (500, 520)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> tuple[Path, np.ndarray]:
+    folder = tmp_path_factory.mktemp("project")
+    xy = places(SIZE, 25, 60.0, 4, 20.0)
+    image, _ = micrograph(SIZE, xy, 1.2, 5)
+    for name in ("a.mrc", "b.mrc"):
+        with StackWriter(folder / name, PIXEL) as stack:
+            stack.append(image[None])
+    with StackWriter(folder / "templates.mrcs", PIXEL) as stack:
+        stack.append(molecule()[None])
+    text = lambda *values: np.array(values, dtype=object)  # noqa: E731
+    write_star(folder / "micrographs.star", {
+        "optics": Table({"rlnOpticsGroupName": text("one"), "rlnOpticsGroup": np.array([1]), "rlnMicrographPixelSize": np.array([PIXEL]),
+                         "rlnVoltage": np.array([300.0]), "rlnSphericalAberration": np.array([2.7]), "rlnAmplitudeContrast": np.array([0.1])}),
+        "micrographs": Table({"rlnMicrographName": text("a.mrc", "b.mrc"), "rlnOpticsGroup": np.array([1, 1])}),
+    })
+    return folder, xy
+
+
+def context(folder: Path, name: str) -> Context:
+    (folder / name).mkdir()
+    return Context(folder / name, folder)
+
+
+def test_log_picks_maps_and_thresholds_again(project):
+    folder, xy = project
+    chosen = pick_log.PickLogParams(micrographs=folder / "micrographs.star", min_diameter=110, max_diameter=160, keep_maps=True)
+    where = context(folder, "log")
+    pick_log.check(chosen, where)
+    pick_log.run(chosen, where)
+    found = read_coordinates(folder / "log" / "autopick.star", folder)
+    assert list(found) == ["a.mrc", "b.mrc"]
+    recall, false, _ = score(found["a.mrc"].xy, xy, 20.0)
+    assert recall >= 0.95 and false <= 0.05
+    again = chosen.model_copy(update={"maps": folder / "log", "keep_maps": False})
+    pick_log.run(again, context(folder, "again"))
+    np.testing.assert_array_equal(read_coordinates(folder / "again" / "autopick.star", folder)["b.mrc"].xy, found["b.mrc"].xy)
+    pick_log.run(again.model_copy(update={"threshold": 50.0}), context(folder, "none"))
+    assert len(read_coordinates(folder / "none" / "autopick.star", folder)["a.mrc"]) == 0
+
+
+@pytest.mark.parametrize("fom", ["matched", "ratio"])
+def test_templates_see_their_own_diameter(project, fom):
+    folder, xy = project
+    chosen = pick_template.PickTemplateParams(micrographs=folder / "micrographs.star", references=folder / "templates.mrcs", psi_step=15, fom=fom)
+    where = context(folder, f"template-{fom}")
+    assert any(line.name == "diameter" and 100 < float(line.value.split()[0]) < 190 for line in pick_template.check(chosen, where).lines)
+    pick_template.run(chosen, where)
+    found = read_coordinates(where.output / "autopick.star", folder)["a.mrc"]
+    recall, false, error = score(found.xy, xy, 20.0)
+    assert recall >= 0.95 and false <= 0.08 and error < 2 and (found.class_number == 1).all()
+
+
+def test_manual_merges_pickers_by_name(project):
+    folder, _ = project
+    (folder / "a.box").write_text("10 20 100 100\n200 200 100 100\n")
+    (folder / "topaz.txt").write_text("image_name\tx_coord\ty_coord\tscore\na\t61\t70\t1\nb\t5\t6\t2\nelsewhere\t1\t1\t1\n")
+    chosen = pick_manual.PickManualParams(micrographs=folder / "micrographs.star", from_=(folder / "a.box", folder / "topaz.txt"), min_distance=30)
+    where = context(folder, "manual")
+    assert "elsewhere" in pick_manual.check(chosen, where).warnings[0]
+    pick_manual.run(chosen, where)
+    found = read_coordinates(where.output / "manualpick.star", folder)
+    np.testing.assert_allclose(found["a.mrc"].xy, [[60, 70], [250, 250]])
+    np.testing.assert_allclose(found["b.mrc"].xy, [[5, 6]])
+
+
+@pytest.mark.parametrize(("given", "told"), [
+    ({"min_diameter": 160, "max_diameter": 110}, "larger"), ({"min_diameter": 30, "max_diameter": 110}, "lowpass"),
+    ({"min_diameter": 110, "max_diameter": 160, "maps": Path("nowhere")}, "rows.jsonl"),
+])
+def test_the_door_says_what_is_wrong(project, given, told):
+    folder, _ = project
+    with pytest.raises(InputError, match=told):
+        pick_log.check(pick_log.PickLogParams(micrographs=folder / "micrographs.star", **given), Context(folder / "x", folder))
