@@ -148,6 +148,7 @@ def test_resolution_is_the_last_shell_before_ssnr_falls_below_one() -> None:
     assert converge.resolution_shell(ssnr) == 11
     ssnr[20] = 2.0
     assert converge.resolution_shell(ssnr) == 20
+    assert converge.resolution_shell_of(ssnr) == 11  # but it is not what a refinement has reached
     assert converge.resolution_shell(np.zeros(33)) == 5
 
 

@@ -38,7 +38,7 @@ def resolution_shell(ssnr: np.ndarray) -> int:
 
 
 def resolution_shell_of(ssnr: np.ndarray) -> int:
-    """The same for one of several classes, without the search for a later shell."""
+    """The same without the search for a later shell: for one of several classes, and for the result of a refinement."""
     half = len(ssnr) - 1
     return max(min(fall(ssnr[:half], 1.0), half) - 1, MIN_PRIOR_SHELL)
 

@@ -189,6 +189,8 @@ def _close(after: State, before: State, source: Source, plan: Plan, iteration: i
     """Resolution and pose changes of the iteration."""
     if iteration == 1 and not plan.absolute_greyscale:
         shell = int(after.box * after.pixel_size / plan.initial_lowpass + 0.5)
+    elif after.average is not None:
+        shell = converge.resolution_shell_of(after.models[0].ssnr)  # the resolution that is told in the end rests on no lone shell
     else:
         shell = converge.resolution_shell(after.models[0].ssnr)
     a, b = (euler_to_matrix(torch.from_numpy(s.alignment.angles)) for s in (after, before))
