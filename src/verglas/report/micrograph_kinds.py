@@ -73,6 +73,8 @@ CTF = Layout("ctf", ("ctf",), ("relion.ctffind",), ("micrographs_ctf.star",), "m
      inside("ice")),
     (Quantity("phase", "Phase shift", "°", "Good: between 30° and 120°, changing slowly from one micrograph to the next.", 0, "", "phase shift"),
      inside("phase_shift")),
+    (Quantity("tilt", "Tilt of the specimen", "°", "Good: near that of the stage. A tilt that nobody set: a bent support.", 1, "high", "tilt"),
+     inside("tilt")),
 ))
 PICKS = Layout("picks", ("pick ", "import coordinates"), ("relion.autopick", "relion.manualpick"),
                ("autopick.star", "manualpick.star", "coordinates.star"), "micrographs", "picks", (
