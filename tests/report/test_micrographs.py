@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import micrograph_folders as made
@@ -18,7 +19,7 @@ from verglas.io.star import Table, write_star
 from verglas.jobs.each import each
 from verglas.jobs.registry import find
 from verglas.jobs.runner import Request, run_job
-from verglas.report import load_micrographs, plots_micrographs
+from verglas.report import load_micrographs, load_shown, plots_micrographs
 from verglas.report.build import build_report
 from verglas.report.data import ReportData
 from verglas.report.findings import findings
@@ -111,6 +112,29 @@ def test_motion_is_drawn_where_the_specimen_went(tmp_path: Path) -> None:
     assert times == 50.0 and 0.05 * 900 < times * longest < 0.2 * 900 and drawn.count("<path") == 36
     top, bottom = one.thumbnail.pixels[:20].mean(), one.thumbnail.pixels[-20:].mean()
     assert top < bottom and max(one.thumbnail.pixels.shape) <= 384, "the first row of the array is on top"
+
+
+def test_arrows_are_what_was_corrected() -> None:
+    """The model of motion correction, and its sign."""
+    from verglas.methods.motion.model import local_shift
+
+    rng = np.random.default_rng(4)
+    coefficients, place = rng.normal(0, 0.1, (2, 18)), np.array([0.2, -0.3])
+    assert np.allclose(load_shown.local_model(coefficients, place, 7), local_shift(coefficients, 0.2, -0.3, np.arange(7)))
+    track = replace(made.motion_track("m", made.shifts(5.0)), local=coefficients)
+    patch = load_shown.patches_of(track)[-1]
+    expected = -local_shift(coefficients, *(patch.centre / [900.0, 700.0] - 0.5), np.arange(made.FRAMES))
+    assert np.allclose(patch.fit, expected) and not np.allclose(patch.path, patch.fit)
+    drawn, _ = tracks(MotionShown(0, None, track.shifts, (patch,), (900, 700)))
+    assert drawn.count("<path") == 4, "the measured line, the arrow with its shadow and its head"
+
+
+def test_warnings_of_single_movies_are_said_once(tmp_path: Path) -> None:
+    folder = made.motion_folder(tmp_path, 5)
+    made.add_event(folder, time=1.0, event="warning", text="movies/bad00000.tiff: the file is cut short")
+    made.add_event(folder, time=1.0, event="warning", text="No gain reference")
+    said = titles(load_report(folder))
+    assert "No gain reference" in said and "bad00000" not in said and "1 of 6 movies failed" in said
 
 
 def test_ctf(tmp_path: Path) -> None:

@@ -88,7 +88,9 @@ def load_report(folder: Path, state: State | None = None) -> ReportData:
 def _of_micrographs(folder: Path, layout: Layout, state: State, record: Record, missing: Missing) -> ReportData:
     """A job on movies or micrographs has none of what a map has."""
     found = load_processed(folder, layout, read_events(folder), dict(record.params), state, missing)
-    named = record if record.job else replace(record, job=f"RELION {layout.kind}")
+    single = tuple(f"{name}: " for name in (*found.names, *(one.name for one in found.failures)))
+    general = tuple(text for text in record.warnings if not single or not text.startswith(single))  # those of one micrograph are in its row
+    named = replace(record, job=record.job or f"RELION {layout.kind}", warnings=general)
     return ReportData(
         folder=str(folder.resolve()), state=state, record=named, iterations=(), model=None, particles=None, maps=(), postprocess=None, coverage=None,
         symmetry="C1", settings=(), join_resolution=NAN, converged=None, missing=tuple(missing.sentences), micrographs=found,

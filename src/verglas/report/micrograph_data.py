@@ -77,10 +77,12 @@ class Thumbnail:
 
 @dataclass(frozen=True)
 class Patch:
-    """Motion of a part of the field beyond that of the whole: centre (2,) and path (F, 2), both in px of the movie, (x, y)."""
+    """Motion of a part of the field beyond that of the whole, in px of the movie, (x, y): centre (2,), path (F, 2) as measured there, and
+    fit (F, 2) as the micrograph was corrected for it (the measured one where there is no model)."""
 
     centre: np.ndarray
     path: np.ndarray
+    fit: np.ndarray
 
 
 @dataclass(frozen=True)

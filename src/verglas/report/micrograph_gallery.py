@@ -87,20 +87,22 @@ def motion(one: MotionShown, title: str) -> str:
 
 
 def tracks(one: MotionShown) -> tuple[str, float]:
-    """SVG of the tracks of the patches and how many times too long they are drawn (1, 2 or 5 times a power of ten)."""
+    """SVG of the motion of the patches, an arrow as corrected over a thin line as measured, and how many times too long they are drawn."""
     nx, _ = one.field
-    known = [patch for patch in one.patches if len(patch.path) > 1 and np.isfinite(patch.path).all()]
-    lengths = [float(np.hypot(*(patch.path - patch.path[0]).T).max()) for patch in known]
+    known = [patch for patch in one.patches if len(patch.fit) > 1 and np.isfinite(patch.fit).all() and np.isfinite(patch.path).all()]
+    lengths = [float(np.hypot(*(patch.fit - patch.fit[0]).T).max()) for patch in known]
     if nx <= 1 or max(lengths, default=0.0) <= 0.0:
         return "", 0.0
     times = round_length(max(ARROW * nx / max(float(np.percentile(lengths, 90)), 1e-3), 1.0))
     scale = SIDE / nx
-    parts = []
+    lines, arrows = [], []
     for patch in known:
-        points = (patch.centre + (patch.path - patch.path[0]) * times) * scale
+        measured, points = ((patch.centre + (way - way[0]) * times) * scale for way in (patch.path, patch.fit))
         line = path(*np.round(points.T, 1))
-        parts.append(stroke(line, "#000", 9.0, opacity=0.45) + stroke(line, "#ffd23f", 5.0) + filled(arrow_head(points), "#ffd23f"))
-    return "".join(parts), times
+        if patch.path is not patch.fit:
+            lines.append(stroke(path(*np.round(measured.T, 1)), "#63d8ff", 2.0, opacity=0.5))
+        arrows.append(stroke(line, "#000", 9.0, opacity=0.45) + stroke(line, "#ffd23f", 5.0) + filled(arrow_head(points), "#ffd23f"))
+    return "".join(lines + arrows), times
 
 
 def arrow_head(points: np.ndarray, size: float = 22.0) -> str:

@@ -14,7 +14,8 @@ MOST_REASONS = 20
 """Different reasons of failures that are listed."""
 GOOD_PICTURES = {
     "motion": "Good: arrows that change smoothly from one part of the field to the next, and a track that slows down. Arrows that point anywhere "
-              "mean that the patches hold too little signal: fewer patches. Yellow: motion of the parts beyond that of the whole field.",
+              "mean that the patches hold too little signal: fewer patches. Yellow: motion of the parts beyond that of the whole field, as it was "
+              "corrected; blue: as it was measured.",
     "ctf": "Good: rings of spectrum (left) and fit (right) that continue each other out to the dashed circle, where the fit ends; the correlation "
            "stays high up to there.",
     "picks": "Good: a circle on every particle, none on edges, holes, ice or gold.",
