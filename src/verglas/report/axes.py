@@ -56,7 +56,11 @@ def from_zero(label: str, values: np.ndarray, least: float = 0.0) -> Axis:
 
 def counts(label: str, values: np.ndarray) -> Axis:
     """Like from_zero, with ticks at whole numbers only."""
-    axis = from_zero(label, values, 1.0)
+    return whole(from_zero(label, values, 1.0))
+
+
+def whole(axis: Axis) -> Axis:
+    """Without the ticks between whole numbers."""
     return replace(axis, ticks=tuple(tick for tick in axis.ticks if tick[0] == round(tick[0])))
 
 

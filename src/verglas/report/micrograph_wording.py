@@ -80,7 +80,8 @@ def _live(found: Processed) -> str:
     for one in found.rounds:
         latest |= dict(one.rows)
     particles = f", {latest['extract']:,} particles" if "extract" in latest else ""
-    return f"{movies:,} movies in {len(found.rounds):,} rounds{particles}." if found.rounds else "no round has ended yet."
+    rounds = f"{len(found.rounds):,} round{'s' if len(found.rounds) > 1 else ''}"
+    return f"{found.counted(movies)} in {rounds}{particles}." if found.rounds else "no round has ended yet."
 
 
 def micrograph_methods(data: ReportData, found: Processed) -> str:

@@ -30,7 +30,7 @@ def course(column: Column, noun: str) -> str:
     number = np.flatnonzero(np.isfinite(column.values))
     values = column.values[number]
     top = float(np.percentile(values, 99.5)) if values.size else 1.0
-    x = axes.linear(f"number of the {noun.removesuffix('s')}", 0.5, len(column.values) + 0.5)
+    x = axes.whole(axes.linear(f"number of the {noun.removesuffix('s')}", 0.5, len(column.values) + 0.5))
     low = min(0.0, float(values.min(initial=0.0)))
     y = axes.linear(column.quantity.label, low, max(1.08 * top, low + 1e-6))
     kept = np.unique(np.linspace(0, len(number) - 1, min(len(number), MOST_DOTS)).round().astype(int)) if number.size else number
@@ -53,7 +53,7 @@ def frames_plot(steps: np.ndarray) -> str:
     steps = steps[:, known]
     low, middle, high = np.nanpercentile(steps, [10, 50, 90], axis=0)
     frame = np.flatnonzero(known) + 2.0
-    x = axes.linear("frame", 1.5, float(frame[-1]) + 0.5)
+    x = axes.whole(axes.linear("frame", 1.5, float(frame[-1]) + 0.5))
     marks: list[Mark] = [Area(frame, low, high, opacity=0.25, label="80 % of the movies"), Line(frame, middle, label="median", dots=len(frame) <= 60)]
     return chart(marks, x, axes.from_zero("motion from the frame before (Å)", high), "Motion by frame", wide=True)
 
@@ -116,9 +116,9 @@ def fom_plot(data: Processed) -> str:
 
 def counts_plot(rounds: tuple[Round, ...], stages: tuple[str, ...], label: str) -> str:
     """Rows of the tables of some stages over time; earlier stages have thicker lines, so that equal ones are seen."""
-    minutes = np.array([one.time for one in rounds]) / 60.0
+    minutes = np.array([0.0, *(one.time for one in rounds)]) / 60.0
     known = [dict(one.rows) for one in rounds]
-    values = [carried(np.array([row.get(name, np.nan) for row in known], dtype=float)) for name in stages]
+    values = [carried(np.array([0.0, *(row.get(name, np.nan) for row in known)], dtype=float)) for name in stages]
     marks = [Line(minutes, one, colour, 2.0 + 2.5 * (len(stages) - 1 - rank), label=name)
              for rank, (name, one, colour) in enumerate(zip(stages, values, SERIES))]
     top = np.nan_to_num(np.concatenate(values))
@@ -145,5 +145,5 @@ def seconds_plot(rounds: tuple[Round, ...]) -> str:
         high = low + np.array([each[g].mean() for g in groups])
         marks.append(Bars(left, right, low, high, colour, name))
         low = high
-    x = axes.linear("round", 0.5, len(rounds) + 0.5)
+    x = axes.whole(axes.linear("round", 0.5, len(rounds) + 0.5))
     return chart(marks, x, axes.from_zero("seconds", low, 0.1), "Seconds by stage", wide=True)
