@@ -83,7 +83,8 @@ def report(name: str, seconds: tuple[float, float], results: Path, movies: list[
         missed += len(hot - found)
     n = len(movies)
     print(f"{name}: track {np.sqrt(np.square(errors).mean()):.3f} px rms, worst movie {max(errors):.3f}; "
-          f"local {np.sqrt(np.square(local).mean()):.3f} px rms, worst {max(local):.3f}; hot pixels missed {missed}; {seconds[0] / n:.2f} s per movie, {seconds[1] / n:.2f} s of CPU")
+          f"local {np.sqrt(np.square(local).mean()):.3f} px rms, worst {max(local):.3f}; hot pixels missed {missed}; "
+          f"{seconds[0] / n:.2f} s per movie, {seconds[1] / n:.2f} s of CPU")
 
 
 def rms(values: np.ndarray, centred: bool = True) -> float:
