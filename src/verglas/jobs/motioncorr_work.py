@@ -32,9 +32,13 @@ class MotionWork:
     movies: Micrographs
 
     def __call__(self, index: int) -> dict[str, object]:
+        import torch
+
         from verglas.io.motion_star import write_motion
         from verglas.methods.motion import Exposure, align
 
+        if self.resources.device == "cpu":
+            torch.set_num_threads(1)  # many short operations: waiting for one another costs torch's threads more than they gain; numba's gain
         name = str(self.movies.name[index])
         optics = self.movies.optics[self.movies.optics_index[index]]
         path = located(self.project, name)
