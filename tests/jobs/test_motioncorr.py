@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,15 @@ import pytest
 import tifffile
 
 from verglas.errors import InputError
-from verglas.io.micrographs_star import read_micrographs
+from verglas.io import labels as L
+from verglas.io.micrographs_star import read_micrographs, write_micrographs
 from verglas.io.motion_star import read_motion
-from verglas.io.mrc import MrcStack
+from verglas.io.mrc import MrcStack, StackWriter
 from verglas.io.mrc_header import MODE_OF
 from verglas.jobs import motioncorr
 from verglas.jobs.context import Context
 from verglas.jobs.each import read_rows
+from verglas.jobs.motioncorr_input import open_movies
 from verglas.jobs.motioncorr_work import accumulated
 from verglas.testing.data import relion_program
 from verglas.types.motion import MotionTrack
@@ -150,3 +153,24 @@ def test_relion_polishing_reads_our_tracks(project: Path) -> None:
     np.testing.assert_allclose([float(one) for one in shown.split()], read_motion(Path(star)).shifts[:, 0], atol=1e-4)
     shown = subprocess.run([program, star, "data_local_motion_model", "rlnMotionModelCoeff"], check=True, capture_output=True, text=True).stdout
     assert len(shown.split()) == 36
+
+
+def test_dose_and_gain_are_what_import_was_told(project: Path) -> None:
+    movies = read_micrographs(project / "movies.star")
+    told = {L.DOSE_RATE: np.full(len(movies), 1.5), L.GAIN_NAME: np.array(["gain.mrc"] * len(movies), dtype=object)}
+    write_micrographs(project / "movies.star", replace(movies, extra=told))
+    with StackWriter(project / "gain.mrc", PIXEL) as stack:
+        stack.append(np.ones((1, SIZE, SIZE), np.float32))
+    found = open_movies(motioncorr.MotionParams(movies=project / "movies.star"), Context(project / "out", project))
+    assert found.dose == 1.5 and found.gain == project / "gain.mrc"
+    asked = motioncorr.MotionParams(movies=project / "movies.star", dose_per_frame=0.0)
+    assert open_movies(asked, Context(project / "out", project)).dose == 0.0
+    told[L.DOSE_RATE] = np.arange(len(movies)) + 1.0
+    write_micrographs(project / "movies.star", replace(movies, extra=told))
+    with pytest.raises(InputError, match="doses from 1 to 3 e/Å² per frame"):
+        open_movies(motioncorr.MotionParams(movies=project / "movies.star"), Context(project / "out", project))
+
+
+def test_an_unknown_dose_is_asked_for(project: Path) -> None:
+    with pytest.raises(InputError, match="no dose per frame"):
+        motioncorr.check(motioncorr.MotionParams(movies=project / "movies.star"), Context(project / "out", project))

@@ -40,7 +40,7 @@ def read_motion(path: Path | str) -> MotionTrack:
         local = local * binning
     return MotionTrack(
         movie=text(L.MOVIE_NAME), shape=(size[1], size[0]), frames=size[2], shifts=_global(tables, name), pixel_size=number(L.ORIGINAL_PIXEL_SIZE),
-        voltage_kv=number("rlnVoltage", 300.0), dose_rate=number("rlnMicrographDoseRate", 0.0), binning=binning, local=local,
+        voltage_kv=number("rlnVoltage", 300.0), dose_rate=number(L.DOSE_RATE, 0.0), binning=binning, local=local,
         pre_exposure=number("rlnMicrographPreExposure", 0.0), first_frame=int(number("rlnMicrographStartFrame", 1.0)) - 1,
         hot=_pairs(tables, name, "hot_pixels", XY).astype(np.int64), patches=_patches(tables, name), gain=text("rlnMicrographGainName"),
         defects=text("rlnMicrographDefectFile"), eer_upsampling=int(number("rlnEERUpsampling", 0.0)), eer_grouping=int(number("rlnEERGrouping", 0.0)),
@@ -103,7 +103,7 @@ def _general(track: MotionTrack) -> dict[str, object]:
     values: dict[str, object] = {
         SIZE[0]: track.shape[1], SIZE[1]: track.shape[0], SIZE[2]: track.frames, L.MOVIE_NAME: track.movie,
         "rlnMicrographGainName": track.gain, "rlnMicrographDefectFile": track.defects, BINNING: float(track.binning),
-        L.ORIGINAL_PIXEL_SIZE: float(track.pixel_size), "rlnMicrographDoseRate": float(track.dose_rate),
+        L.ORIGINAL_PIXEL_SIZE: float(track.pixel_size), L.DOSE_RATE: float(track.dose_rate),
         "rlnMicrographPreExposure": float(track.pre_exposure), "rlnVoltage": float(track.voltage_kv),
         "rlnMicrographStartFrame": track.first_frame + 1, "rlnEERUpsampling": track.eer_upsampling, "rlnEERGrouping": track.eer_grouping,
         VERSION: 0 if track.local is None else CUBIC,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from verglas.errors import InputError
+from verglas.io import labels as L
 from verglas.io.micrographs_star import read_micrographs, write_micrographs
 from verglas.io.mrc_header import read_header
 from verglas.jobs.import_files import MICROGRAPHS, MOVIES, Placed, check_links, found, make_links, placed
@@ -13,7 +14,6 @@ from verglas.jobs.import_optics import added, group_of
 from verglas.jobs.spec import Context, Plan, PlanLine
 from verglas.types import Micrographs
 
-DOSE, GAIN = "rlnMicrographDoseRate", "rlnMicrographGainName"
 TOLERANCE = 0.01
 
 
@@ -52,8 +52,8 @@ def run_micrographs(params: MicrographsParams, context: Context) -> None:
 def _movies(params: MoviesParams, context: Context) -> _Import:
     files = found(params.movies, context.project, "--movies", MOVIES)
     gain = () if params.gain is None else (placed(params.gain, params.gain.parent, context, ""),)
-    extra: dict[str, object] = {} if params.dose is None else {DOSE: params.dose}
-    extra |= {GAIN: gain[0].name} if gain else {}
+    extra: dict[str, object] = {} if params.dose is None else {L.DOSE_RATE: params.dose}
+    extra |= {L.GAIN_NAME: gain[0].name} if gain else {}
     return _import(params, files, gain, extra, context)
 
 

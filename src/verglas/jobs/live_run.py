@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from verglas.errors import DataError
+from verglas.errors import VerglasError
 from verglas.io.micrographs_star import read_micrographs
 from verglas.io.star import read_star
 from verglas.jobs.context import Context
@@ -68,7 +68,9 @@ class Live:
             begun = time.monotonic()
             try:
                 table = self.chain.advance(stage, **({"movies": tuple(movies)} if stage.name == "import" else {}))
-            except DataError as error:
+            except VerglasError as error:
+                if stage.name == "import":
+                    raise
                 self.context.warn(f"{stage.name}: {error}")
                 break
             seconds[stage.name] = round(time.monotonic() - begun, 3)

@@ -21,9 +21,9 @@ def stages_of(params: LiveParams, workers: str = "1") -> tuple[Stage, ...]:
     found = [
         Stage("import", "import movies", {
             "pixel_size": params.pixel_size, "voltage": params.voltage, "cs": params.cs, "amplitude_contrast": params.amplitude_contrast,
-            "optics_group": params.optics_group,
+            "dose": params.dose, "optics_group": params.optics_group, **_set(gain=params.gain),
         }, {}, "movies.star"),
-        Stage("motioncorr", "motioncorr", {"dose_per_frame": params.dose, **_set(gain=params.gain)}, {"movies": ("import", "movies.star")},
+        Stage("motioncorr", "motioncorr", {}, {"movies": ("import", "movies.star")},
               "corrected_micrographs.star"),
         Stage("ctf", "ctf", {}, {"micrographs": ("motioncorr", "corrected_micrographs.star")}, "micrographs_ctf.star"),
     ]

@@ -13,8 +13,11 @@ class MotionParams(JobParams):
     """Options of `verglas motioncorr`."""
 
     movies: Path = option(help="Movies (movies.star).", relion="input_star_mics")
-    dose_per_frame: float = option(help="Dose of a frame (EER: of a fraction); 0: not known.", unit="e/Å²", ge=0, le=1000, relion="dose_per_frame")
-    gain: Path | None = option(None, help="Gain reference (MRC, TIFF, .gain); pixels that are 0 in it are bad.", relion="fn_gain_ref")
+    dose_per_frame: float | None = option(
+        None, help="Dose of a frame (EER: of a fraction); 0: not known; default: what import was told.", unit="e/Å²", ge=0, le=1000,
+        relion="dose_per_frame")
+    gain: Path | None = option(
+        None, help="Gain reference (MRC, TIFF, .gain), pixels that are 0 in it are bad; default: what import was told.", relion="fn_gain_ref")
     gain_rotation: int = option(0, help="Turns of the gain by 90° clockwise.", ge=0, le=3, relion="gain_rot")
     gain_flip: int = option(0, help="Then 1: turn the gain upside down, 2: left to right.", ge=0, le=2, relion="gain_flip")
     defects: Path | None = option(None, help="Bad pixels: lines of x y width height, or an image that is not 0 where bad.", relion="fn_defect")
@@ -46,7 +49,7 @@ def check(params: MotionParams, context: Context) -> Plan:
     gib = found.memory / 2**30
     lines = (
         PlanLine("movies", f"{len(found.movies)}", f"{nx} x {ny} px, {found.frames} frames in the first"),
-        PlanLine("exposure", f"{params.dose_per_frame * used + params.pre_exposure:.1f} e/Å²", f"{params.dose_per_frame:g} per frame"),
+        PlanLine("exposure", f"{found.dose * used + params.pre_exposure:.1f} e/Å²", f"{found.dose:g} per frame"),
         PlanLine("motion", found.motion),
         PlanLine("memory", f"{gib:.1f} GiB for each worker", "a movie as it is stored, and a smaller copy"),
     )
@@ -59,11 +62,10 @@ def run(params: MotionParams, context: Context) -> None:
     from verglas.jobs.motioncorr_work import MotionWork
 
     found = open_movies(params, context)
-    work = MotionWork(params, context.output, context.project, context.resources, found.movies)
+    work = MotionWork(params, context.output, context.project, context.resources, found.movies, found.dose, found.gain)
     outcomes = each(context, [str(name) for name in found.movies.name], work, params.workers, "movies")
     write_joint_star(context, params, found.movies, outcomes)
     tell(context, outcomes)
-
 
 
 JOB = Job("motioncorr", "MotionCorr", "Correct movies for motion and radiation damage.", MotionParams, check, run, "relion.motioncorr.own",

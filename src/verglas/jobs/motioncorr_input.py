@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from verglas.errors import InputError
+from verglas.io import labels as L
 from verglas.io.micrographs_star import read_micrographs
 from verglas.io.movies import EerOptions, open_frames
 from verglas.jobs.each import check_workers
@@ -22,9 +23,12 @@ JOB_FOLDER = re.compile(r"^[^/]+/job\d+/")
 
 @dataclass(frozen=True)
 class FoundMovies:
-    """movies; shape (ny, nx), frames and memory (bytes while it is worked on) of the first; warnings; files besides the STAR file."""
+    """movies; dose e/Å² of a frame and gain reference of all; shape (ny, nx), frames and memory (bytes while it is worked on) of the first;
+    warnings; files besides the STAR file."""
 
     movies: Micrographs
+    dose: float
+    gain: Path | None
     shape: tuple[int, int]
     frames: int
     memory: float
@@ -85,27 +89,50 @@ def open_movies(params: MotionParams, context: Context) -> FoundMovies:
     present = next(str(name) for name in movies.name if str(name) not in set(missing))
     frames = open_frames(located(context.project, present), eer_options(params))
     used = used_frames(params, frames)
-    if params.gain is not None:
-        read_gain(params.gain, frames, params.gain_rotation, params.gain_flip)
+    dose, gain = _dose(params, movies), _gain(params, movies, context.project)
+    if gain is not None:
+        read_gain(gain, frames, params.gain_rotation, params.gain_flip)
     if params.defects is not None:
         read_defects(params.defects, frames.shape)
     pixels = float(np.prod(frames.shape))
     memory = pixels * (len(used) * (frames.read(used[0]).dtype.itemsize + 2.0) + 4 * 14)
     patches = f"local, {params.patches_x} x {params.patches_y} patches" if min(params.patches_x, params.patches_y) > 2 else "whole frame"
     files = tuple(located(context.project, str(name)) for name in movies.name if str(name) not in set(missing))
-    return FoundMovies(movies, frames.shape, frames.count, memory, patches, _warnings(params, movies, missing), files)
+    warnings = _warnings(params, movies, missing, (dose, gain))
+    return FoundMovies(movies, dose, gain, frames.shape, frames.count, memory, patches, warnings, files)
 
 
-def _warnings(params: MotionParams, movies: Micrographs, missing: list[str]) -> tuple[str, ...]:
-    found = []
+def _dose(params: MotionParams, movies: Micrographs) -> float:
+    """Of the option, or the one that import wrote for all movies."""
+    if params.dose_per_frame is not None:
+        return params.dose_per_frame
+    known = {float(value) for value in movies.extra.get(L.DOSE_RATE, ())}
+    if len(known) != 1:
+        said = f"doses from {min(known):g} to {max(known):g} e/Å² per frame" if known else "no dose per frame"
+        raise InputError(said, where=f"{params.movies}, _{L.DOSE_RATE}", remedy="give --dose-per-frame (0: not known), or import with --dose")
+    return known.pop()
+
+
+def _gain(params: MotionParams, movies: Micrographs, project: Path) -> Path | None:
+    if params.gain is not None:
+        return params.gain
+    known = {str(value) for value in movies.extra.get(L.GAIN_NAME, ())}
+    if len(known) > 1:
+        raise InputError(f"{len(known)} gain references, expected one for all movies", where=f"{params.movies}, _{L.GAIN_NAME}",
+                         remedy="give --gain, or correct the movies of each gain in a job of its own")
+    return located(project, known.pop()) if known else None
+
+
+def _warnings(params: MotionParams, movies: Micrographs, missing: list[str], known: tuple[float, Path | None]) -> tuple[str, ...]:
+    found, (dose, gain) = [], known
     if missing:
         found.append(f"{len(missing)} of {len(movies)} movies are not there, the first is {missing[0]}; the others are done.")
-    if params.dose_per_frame == 0:
+    if dose == 0:
         found.append("The dose per frame is 0 (not known): no dose weighting, and early and late motion cannot be told apart.")
     odd = {group.voltage_kv for group in movies.optics if min(abs(group.voltage_kv - v) for v in KNOWN_VOLTAGES) > 2}
     for voltage in sorted(odd) if params.dose_weighting else ():
         found.append(f"Radiation damage at {voltage:g} kV is interpolated between the voltages at which it was measured (100, 200, 300 kV).")
-    if params.gain is None:
+    if gain is None:
         found.append("No gain reference: right only if the movies are gain-corrected already.")
     if params.save_power_spectrum is False and params.float16:
         found.append("Half-precision micrographs without power spectra: RELION's CTF jobs cannot use them; verglas's can.")

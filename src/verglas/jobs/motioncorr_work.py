@@ -30,6 +30,8 @@ class MotionWork:
     project: Path
     resources: Resources
     movies: Micrographs
+    dose: float
+    gain: Path | None
 
     def __call__(self, index: int) -> dict[str, object]:
         import torch
@@ -46,15 +48,15 @@ class MotionWork:
             raise InputError("the movie is not there", where=str(path), remedy="copy it there and run again with --continue")
         frames = open_frames_of(self.params, path)
         used = used_frames(self.params, frames)
-        exposure = Exposure(optics.original_pixel_size, optics.voltage_kv, self.params.dose_per_frame, self.params.pre_exposure, used[0])
-        movie = conditioned(self.params, frames, used, index, self.resources, exposure)
+        exposure = Exposure(optics.original_pixel_size, optics.voltage_kv, self.dose, self.params.pre_exposure, used[0])
+        movie = conditioned(self, frames, used, index, optics.original_pixel_size)
         motion = align(movie, exposure, (self.params.patches_x, self.params.patches_y), self.params.bfactor, self.params.group_frames,
                        self.resources.device)
         root = output_root(self.output, name)
         root.parent.mkdir(parents=True, exist_ok=True)
         upsampling, grouping = self._eer(path)
         track = replace(motion.track, movie=name, frames=frames.count, shape=frames.shape, binning=self.params.binning,
-                        gain=str(self.params.gain or ""), defects=str(self.params.defects or ""), hot=movie.hot,
+                        gain=str(self.gain or ""), defects=str(self.params.defects or ""), hot=movie.hot,
                         eer_upsampling=upsampling, eer_grouping=grouping)
         row = self._write_pictures(movie, track, root, optics)
         write_motion(root.with_suffix(".star"), track)
@@ -75,7 +77,7 @@ class MotionWork:
         from verglas.methods.motion import power, sums
         from verglas.methods.motion.dose import dose_after
 
-        weighted = self.params.dose_weighting and self.params.dose_per_frame > 0
+        weighted = self.params.dose_weighting and self.dose > 0
         px = optics.original_pixel_size
         wanted = sums.Wanted(weighted, self.params.save_unweighted or not weighted, self.params.save_halves, self.params.binning)
         dose = dose_after(len(movie.raw), track.dose_rate, track.pre_exposure, track.first_frame)
@@ -111,19 +113,19 @@ def open_frames_of(params: MotionParams, path: Path) -> Frames:
     return open_frames(path, eer_options(params))
 
 
-def conditioned(params: MotionParams, frames: Frames, used: range, seed: int, resources: Resources, exposure: object) -> "Movie":
+def conditioned(work: MotionWork, frames: Frames, used: range, seed: int, pixel_size: float) -> "Movie":
     """The frames `used`, gain-corrected, bad pixels replaced; decoded while the one before is taken in."""
     from verglas.io.defects import read_defects
     from verglas.io.gain import read_gain
     from verglas.io.movies import read_ahead
-    from verglas.methods.motion import Exposure, condition, small_bin
+    from verglas.methods.motion import condition, small_bin
 
-    assert isinstance(exposure, Exposure)
-    gain = np.ones(frames.shape, np.float32) if params.gain is None else read_gain(params.gain, frames, params.gain_rotation, params.gain_flip)
+    params, resources = work.params, work.resources
+    gain = np.ones(frames.shape, np.float32) if work.gain is None else read_gain(work.gain, frames, params.gain_rotation, params.gain_flip)
     defects = None if params.defects is None else read_defects(params.defects, frames.shape)
     eer = frames.path.suffix.lower() == ".eer"
     stream: Iterator[np.ndarray] = read_ahead(frames, used, max(1, resources.threads))
-    return condition(stream, len(used), gain, defects, 4 if eer else 2, small_bin(frames.shape, exposure.pixel_size), resources.seed + seed)
+    return condition(stream, len(used), gain, defects, 4 if eer else 2, small_bin(frames.shape, pixel_size), resources.seed + seed)
 
 
 def accumulated(track: "MotionTrack") -> dict[str, object]:
