@@ -10,6 +10,7 @@ from verglas.errors import DataError, InputError
 from verglas.io import labels as L
 from verglas.io.ctf_files import write_avrot, write_picture
 from verglas.io.mrc import read_volume
+from verglas.jobs.folder import named_in
 from verglas.methods.ctffit import CtfFit, Lens, Range, Spectrum, Tilt, estimate, of_amplitudes, of_micrograph, picture, tilt
 from verglas.types import Micrographs
 from verglas.units import DEGREE
@@ -47,7 +48,7 @@ class FitOne:
         write_avrot(root.with_name(root.name + "_avrot.txt"),
                     (curves.k, curves.rotational, curves.average, curves.rings * curves.strength, curves.correlation, noise), self.inputs[index])
         found = tilt(image, pixel_size, lens, fit, self.wanted) if self.tilted and not fit.fault else None
-        return _row(fit, _named(shown, self.project) + ":mrc") | ({} if found is None else _tilt_row(found))
+        return _row(fit, named_in(self.project, shown) + ":mrc") | ({} if found is None else _tilt_row(found))
 
     def image(self, index: int) -> tuple[np.ndarray, float]:
         """Spectrum or micrograph (ny, nx) and its pixel size (Å): of the header for spectra (they were cut), of the optics table for micrographs."""
@@ -100,10 +101,6 @@ def beside(name: str) -> Path:
     """Where the files of an input go inside the job folder: its own folders without those of the job that made it, without its ending."""
     parts = [part for part in Path(_JOB.sub("", name)).parts if part not in ("..", "/")]
     return Path(*parts).with_suffix("")
-
-
-def _named(path: Path, project: Path) -> str:
-    return str(path.relative_to(project)) if path.is_relative_to(project) else str(path)
 
 
 def _row(fit: CtfFit, shown: str) -> dict[str, object]:

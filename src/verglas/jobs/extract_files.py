@@ -17,6 +17,7 @@ from verglas.io.star import Table, write_star
 from verglas.jobs.each import Outcome
 from verglas.jobs.extract_input import Wanted, rows_of_each, xy_of
 from verglas.jobs.extract_one import Windows, read_windows
+from verglas.jobs.folder import named_in
 from verglas.jobs.spec import Context
 from verglas.types import Coordinates, Defocus, ImageRefs, Particles
 
@@ -63,7 +64,7 @@ def kept(wanted: Wanted, outcomes: list[Outcome], plan: Path) -> Wanted:
 def write_results(wanted: Wanted, params: "ExtractParams", context: Context) -> None:
     """particles.star; after extraction again also the new places as coordinate files, with their list extractpick.star."""
     output, project = context.output.resolve(), context.project.resolve()
-    folder = output.relative_to(project) if output.is_relative_to(project) else output
+    folder = Path(named_in(project, output))
     images = wanted.particles.images
     stacks = tuple(str(folder / name) for name in stack_names(wanted.names.tolist()))
     particles = replace(wanted.particles, images=ImageRefs(stacks, images.stack, images.index))

@@ -91,6 +91,11 @@ def _check_writable(folder: Path) -> None:
         )
 
 
+def named_in(project: Path, path: Path) -> str:
+    """A file or folder as the project calls it: relative to it, or as it is given where it lies elsewhere."""
+    return str(path.relative_to(project) if path.is_relative_to(project) else path)
+
+
 def create(folder: Path) -> None:
     """Make the folder and take away the markers of an earlier attempt."""
     try:

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from verglas.errors import InputError
+from verglas.jobs.folder import named_in
 from verglas.jobs.spec import Context
 
 Patterns = Annotated[tuple[str, ...], BeforeValidator(lambda value: (str(value),) if isinstance(value, str | Path) else tuple(map(str, value)))]
@@ -70,7 +71,7 @@ def placed(path: Path, fixed: Path, context: Context, folder: str, suffix: str =
         return Placed(str(target.relative_to(project)))
     below = target.relative_to(whole(fixed)) if target.is_relative_to(whole(fixed)) else Path(path.name)
     link = whole(context.output) / folder / (below.with_suffix(suffix) if suffix else below)
-    return Placed(str(link.relative_to(project) if link.is_relative_to(project) else link), link, target)
+    return Placed(named_in(project, link), link, target)
 
 
 def whole(path: Path) -> Path:

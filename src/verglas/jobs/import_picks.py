@@ -7,6 +7,7 @@ from verglas.errors import InputError
 from verglas.io.coordinates import read_coordinates, stem, write_coordinate_files, write_coordinates
 from verglas.io.micrographs_star import read_micrographs
 from verglas.io.mrc import read_map
+from verglas.jobs.folder import named_in
 from verglas.jobs.import_coordinates import CoordinatesParams, MapsParams
 from verglas.jobs.import_files import Placed, check_links, found, make_links, whole
 from verglas.jobs.spec import Context, Plan, PlanLine
@@ -27,7 +28,7 @@ def run_coordinates(params: CoordinatesParams, context: Context) -> None:
     for name, one in picks.items():
         path = output / f"{stem(name)}_picks.star"
         write_coordinates(path, one)
-        files[name] = str(path.relative_to(project) if path.is_relative_to(project) else path)
+        files[name] = named_in(project, path)
     write_coordinate_files(context.output / "coordinates.star", list(files), list(files.values()))
     context.log(f"coordinates.star: {sum(map(len, picks.values()))} picks in {len(picks)} micrographs")
     context.event("import", total=sum(map(len, picks.values())), micrographs=len(picks))

@@ -13,6 +13,7 @@ from verglas.io.mrc import MrcStack, StackWriter
 from verglas.io.mrc_header import read_header
 from verglas.io.particles_star import project_root, read_particles, write_particles
 from verglas.jobs.extract_input import rows_of_each
+from verglas.jobs.folder import named_in
 from verglas.jobs.import_files import Placed, check_links, make_links, placed, whole
 from verglas.jobs.import_particles import CryosparcParams, ParticlesParams
 from verglas.jobs.spec import Context, Plan, PlanLine
@@ -88,7 +89,7 @@ def _written(file: Placed, source: Path, root: Path, context: Context) -> Placed
     project, target = whole(context.project), whole(source)
     below = target.relative_to(whole(root)) if target.is_relative_to(whole(root)) else Path(target.name)
     link = whole(context.output) / FOLDER / below
-    return Placed(str(link.relative_to(project) if link.is_relative_to(project) else link), link, target)
+    return Placed(named_in(project, link), link, target)
 
 
 def run(params: ParticlesParams, context: Context) -> None:

@@ -65,6 +65,6 @@ class Chain:
         """Before the job begins, so that it is not begun twice."""
         folder = folder.resolve()
         root = self.context.project.resolve()
-        self.folders[stage] = str(folder.relative_to(root) if folder.is_relative_to(root) else folder)
+        self.folders[stage] = job_folder.named_in(root, folder)
         with atomic_path(self.context.output / FOLDERS) as path:
             path.write_text(json.dumps(self.folders, indent=1), encoding="utf-8")

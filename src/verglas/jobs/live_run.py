@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from verglas.errors import VerglasError
@@ -36,8 +35,9 @@ class Live:
 
         self.params, self.context = params, context
         self.chain = Chain(context, stages)
-        self.watcher = Watcher(str(context.project / params.movies), params.settle, partial(open_frames))
+        self.watcher = Watcher(str(context.project / params.movies), params.settle, open_frames)
         self.classified = 0
+        self.taken = self._imported()
         self.pages = Pages(context)
 
     def show(self) -> None:
@@ -47,8 +47,7 @@ class Live:
     def new(self) -> tuple[list[str], int]:
         """(complete movies that have not been through a round, number of those still being written)."""
         ready, waiting = self.watcher.poll()
-        done = self._imported()
-        return [name for name in ready if str(Path(name).resolve()) not in done], waiting
+        return [name for name in ready if str(Path(name).resolve()) not in self.taken], waiting
 
     def _imported(self) -> set[str]:
         if "import" not in self.chain.folders:
@@ -77,6 +76,8 @@ class Live:
             if table is None:
                 break
             rows[stage.name] = _length(table)
+            if stage.name == "import":
+                self.taken |= {str(Path(name).resolve()) for name in movies}
         self.context.event("round", movies=len(movies), rows=rows, seconds=seconds)
         return Counts(len(movies), rows, seconds)
 

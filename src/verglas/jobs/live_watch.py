@@ -1,13 +1,13 @@
 """Which movies of a folder are complete: a microscope writes them for many seconds, and half a movie must not be read."""
 
 import glob
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from verglas.errors import DataError
+from verglas.jobs.import_files import natural
 
 PATIENCE = 20
 """Times `settle`: so long a movie that does not grow any more may be unreadable before it is given to the jobs, which will say what is wrong."""
@@ -70,8 +70,3 @@ class Watcher:
         except (DataError, OSError):
             return False
         return True
-
-
-def natural(name: str) -> list[tuple[int, str]]:
-    """Sorts movie_2 before movie_10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]

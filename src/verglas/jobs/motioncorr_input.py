@@ -41,11 +41,6 @@ def eer_options(params: MotionParams) -> EerOptions:
     return EerOptions(params.eer_grouping, params.eer_upsampling)
 
 
-def located(project: Path, name: str) -> Path:
-    """A file named in a STAR file: relative to the project."""
-    return Path(name) if Path(name).is_absolute() else project / name
-
-
 def output_root(output: Path, movie: str) -> Path:
     """<output>/<folders of the movie without a job's>/<name without its ending, dots as underscores>."""
     path = Path(JOB_FOLDER.sub("", movie).lstrip("/"))
@@ -82,12 +77,12 @@ def open_movies(params: MotionParams, context: Context) -> FoundMovies:
         twice = next(name for name, root in zip(movies.name, roots) if roots.count(root) > 1)
         raise InputError(f"two movies would be written as one file, {twice} is one of them", where=str(params.movies),
                          remedy="give movies different names")
-    missing = [str(name) for name in movies.name if not located(context.project, str(name)).is_file()]
+    missing = [str(name) for name in movies.name if not (context.project / str(name)).is_file()]
     if len(missing) == len(movies):
         raise InputError(f"none of the {len(movies)} movies is there, the first is {missing[0]}", where=str(params.movies),
                          remedy=f"file names are relative to the project, {context.project}: run there")
     present = next(str(name) for name in movies.name if str(name) not in set(missing))
-    frames = open_frames(located(context.project, present), eer_options(params))
+    frames = open_frames(context.project / present, eer_options(params))
     used = used_frames(params, frames)
     dose, gain = _dose(params, movies), _gain(params, movies, context.project)
     if gain is not None:
@@ -97,7 +92,7 @@ def open_movies(params: MotionParams, context: Context) -> FoundMovies:
     pixels = float(np.prod(frames.shape))
     memory = pixels * (len(used) * (frames.read(used[0]).dtype.itemsize + 2.0) + 4 * 14)
     patches = f"local, {params.patches_x} x {params.patches_y} patches" if min(params.patches_x, params.patches_y) > 2 else "whole frame"
-    files = tuple(located(context.project, str(name)) for name in movies.name if str(name) not in set(missing))
+    files = tuple(context.project / str(name) for name in movies.name if str(name) not in set(missing))
     warnings = _warnings(params, movies, missing, (dose, gain))
     return FoundMovies(movies, dose, gain, frames.shape, frames.count, memory, patches, warnings, files)
 
@@ -120,7 +115,7 @@ def _gain(params: MotionParams, movies: Micrographs, project: Path) -> Path | No
     if len(known) > 1:
         raise InputError(f"{len(known)} gain references, expected one for all movies", where=f"{params.movies}, _{L.GAIN_NAME}",
                          remedy="give --gain, or correct the movies of each gain in a job of its own")
-    return located(project, known.pop()) if known else None
+    return project / known.pop() if known else None
 
 
 def _warnings(params: MotionParams, movies: Micrographs, missing: list[str], known: tuple[float, Path | None]) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from verglas.errors import InputError
+from verglas.jobs.folder import named_in
 from verglas.jobs.motioncorr import FAR, MotionParams
-from verglas.jobs.motioncorr_input import eer_options, located, output_root, used_frames
+from verglas.jobs.motioncorr_input import eer_options, output_root, used_frames
 from verglas.runtime.resources import Resources
 from verglas.types import Frames, Micrographs, OpticsGroup
 
@@ -43,7 +44,7 @@ class MotionWork:
             torch.set_num_threads(1)  # many short operations: waiting for one another costs torch's threads more than they gain; numba's gain
         name = str(self.movies.name[index])
         optics = self.movies.optics[self.movies.optics_index[index]]
-        path = located(self.project, name)
+        path = self.project / name
         if not path.is_file():
             raise InputError("the movie is not there", where=str(path), remedy="copy it there and run again with --continue")
         frames = open_frames_of(self.params, path)
@@ -60,7 +61,7 @@ class MotionWork:
                         eer_upsampling=upsampling, eer_grouping=grouping)
         row = self._write_pictures(movie, track, root, optics)
         write_motion(root.with_suffix(".star"), track)
-        row |= {"rlnMicrographMetadata": self._relative(root.with_suffix(".star"))} | accumulated(track)
+        row |= {"rlnMicrographMetadata": named_in(self.project, root.with_suffix(".star"))} | accumulated(track)
         report = {"shifts": np.round(track.shifts, 3).tolist(), "hot": len(movie.hot), "bad": len(movie.bad), "iterations": motion.iterations,
                   "error": motion.error, "local_rms": motion.local_rms, "warnings": [*motion.warnings, *far(track)]}
         return {"star": row, "report": report}
@@ -68,9 +69,6 @@ class MotionWork:
     def _eer(self, path: Path) -> tuple[int, int]:
         eer = path.suffix.lower() == ".eer"
         return (self.params.eer_upsampling, self.params.eer_grouping) if eer else (0, 0)
-
-    def _relative(self, path: Path) -> str:
-        return str(path.relative_to(self.project)) if path.is_relative_to(self.project) else str(path)
 
     def _write_pictures(self, movie: "Movie", track: "MotionTrack", root: Path, optics: OpticsGroup) -> dict[str, object]:
         """Sums and spectrum; names for the STAR file."""
@@ -104,7 +102,7 @@ class MotionWork:
         path = root.with_name(root.name + ending + ".mrc")
         with StackWriter(path, pixel_size, kind) as image:
             image.append(picture[None])
-        return self._relative(path)
+        return named_in(self.project, path)
 
 
 def open_frames_of(params: MotionParams, path: Path) -> Frames:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from verglas.errors import InputError
+from verglas.jobs.folder import named_in
 from verglas.jobs.spec import Context, Files, Job, JobParams, Plan, PlanLine, option
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def run(params: PickManualParams, context: Context) -> None:
     from verglas.methods.picking.merge import merge_picks
 
     table, parts, _ = matched(params, context.project)
-    folder = context.output.relative_to(context.project) if context.output.is_relative_to(context.project) else context.output
+    folder = Path(named_in(context.project, context.output))
     files, total, given = [], 0, 0
     for index, (name, found) in enumerate(zip(table.name.tolist(), parts)):
         pixel = table.optics[table.optics_index[index]].pixel_size

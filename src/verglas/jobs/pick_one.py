@@ -10,6 +10,7 @@ import numpy as np
 from verglas.errors import DataError, InputError
 from verglas.io.kept import kept
 from verglas.jobs.each import ROWS, Outcome, read_rows
+from verglas.jobs.folder import named_in
 from verglas.jobs.pick_params import PickParams
 from verglas.jobs.spec import Context
 
@@ -127,7 +128,7 @@ def finish(outcomes: list[Outcome], context: Context) -> None:
     from verglas.io.coordinates import write_coordinate_files
 
     done = [(one.key, one.row) for one in outcomes if one.row is not None]
-    folder = context.output.relative_to(context.project) if context.output.is_relative_to(context.project) else context.output
+    folder = Path(named_in(context.project, context.output))
     write_coordinate_files(context.output / "autopick.star", [key for key, _ in done], [str(folder / str(row["coordinates"])) for _, row in done])
     counts = np.array([int(str(row["picks"])) for _, row in done])
     context.log(f"{counts.sum()} particles in {len(counts)} micrographs: from {counts.min()} to {counts.max()}, median {np.median(counts):.0f}; "

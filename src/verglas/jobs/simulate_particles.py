@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from verglas.errors import InputError
+from verglas.jobs.folder import named_in
 from verglas.jobs.simulate_params import SimulateParams, image_size, particle_number, read_model, source_map
 from verglas.jobs.spec import Context, Job, Plan, PlanLine
 from verglas.units import DEGREE
@@ -111,7 +112,7 @@ def noise_of(params: SimulateParams) -> "WhiteNoise | ColouredNoise | NoNoise":
 def stack_name(context: Context) -> str:
     """The stack without .mrcs: relative to the project, as RELION wants it, or absolute when it lies elsewhere."""
     output, project = context.output.resolve(), context.project.resolve()
-    return str((output.relative_to(project) if output.is_relative_to(project) else output) / "particles")
+    return str(Path(named_in(project, output)) / "particles")
 
 
 JOB = Job("simulate particles", "Simulate", "Images with known poses from a map, a model or the built-in phantom.",

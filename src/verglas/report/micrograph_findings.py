@@ -48,30 +48,28 @@ def doubts(data: ReportData) -> Iterator[Finding]:
                       f"{first.name}: {first.plain}. Sort the table by its last column to see all.")
 
 
-def _beyond(found: Processed, name: str, limit: float) -> tuple[int, int]:
-    """(how many are beyond the limit, how many are known) of a quantity."""
+def _beyond(found: Processed, name: str, limit: float) -> float:
+    """Percent of the known values of a quantity that are beyond the limit; 0 where no more than SHARE of them are."""
     values = found.values(name)
-    return int((values > limit).sum()), values.size
+    many = int((values > limit).sum())
+    return 100 * many / values.size if values.size and many > SHARE * values.size else 0.0
 
 
 def motion(data: ReportData) -> Iterator[Finding]:
     found = _data(data)
-    many, known = _beyond(found, "motion", FAR)
-    if known and many > SHARE * known:
-        yield warning(f"{100 * many / known:.0f} % of the movies move more than {FAR:.0f} Å",
+    if percent := _beyond(found, "motion", FAR):
+        yield warning(f"{percent:.0f} % of the movies move more than {FAR:.0f} Å",
                       "High frequencies are lost within single frames. Let the stage settle longer before exposing, look for broken ice, and "
                       "check the grid's contact; leave the worst movies out.")
-    many, known = _beyond(found, "early", FAR_EARLY)
-    if known and many > SHARE * known:
-        yield note(f"{100 * many / known:.0f} % of the movies move more than {FAR_EARLY:.0f} Å within the first 4 e/Å²",
+    if percent := _beyond(found, "early", FAR_EARLY):
+        yield note(f"{percent:.0f} % of the movies move more than {FAR_EARLY:.0f} Å within the first 4 e/Å²",
                    "These frames hold the least damaged signal. Supports of gold move less than carbon; per-particle polishing wins some of it back.")
 
 
 def resolution(data: ReportData) -> Iterator[Finding]:
     found = _data(data)
-    many, known = _beyond(found, "resolution", COARSE)
-    if known and many > SHARE * known:
-        yield warning(f"{100 * many / known:.0f} % of the micrographs have CTF fits worse than {COARSE:.0f} Å",
+    if percent := _beyond(found, "resolution", COARSE):
+        yield warning(f"{percent:.0f} % of the micrographs have CTF fits worse than {COARSE:.0f} Å",
                       "Thick ice, motion, or no specimen there. Sort the table by resolution, look at the worst pictures, and leave them out.")
 
 
@@ -94,9 +92,8 @@ def ice(data: ReportData) -> Iterator[Finding]:
     found = _data(data)
     if data.record.job != "ctf":
         return
-    many, known = _beyond(found, "ice", ICY)
-    if known and many > SHARE * known:
-        yield warning(f"{100 * many / known:.0f} % of the micrographs have a strong ice ring at 3.7 Å",
+    if percent := _beyond(found, "ice", ICY):
+        yield warning(f"{percent:.0f} % of the micrographs have a strong ice ring at 3.7 Å",
                       "Crystalline ice: devitrified, or contamination on the grid. Leave these out by the column rlnCtfIceRingDensity.")
 
 
