@@ -110,7 +110,6 @@ def surest(maps: ScoreMaps, options: BlobOptions) -> np.ndarray:
 
 
 def as_maps(field: Field, best: torch.Tensor, decoy: torch.Tensor) -> ScoreMaps:
-    """Cut to the micrograph; one template, no in-plane angle."""
-    part = slice(0, field.size[0]), slice(0, field.size[1])
+    """One template, no in-plane angle."""
     zero = np.zeros(field.size, dtype=np.float32)
-    return ScoreMaps(best[part].numpy(), decoy[part].numpy(), zero, zero, field.pixel, field.scale, field.offset)
+    return ScoreMaps(best.numpy(), decoy.numpy(), zero, zero, field.pixel, field.scale, field.offset)

@@ -2,10 +2,10 @@
 
 import torch
 
-from verglas.methods.picking.bank import Bank, bank_spectra
+from verglas.methods.picking.bank import Bank
 from verglas.methods.picking.field import Field
 from verglas.methods.picking.scores import ScoreMaps, seen_factor, spectra
-from verglas.methods.picking.templates import BATCH, Ctf, TemplateOptions, ctf_of, template_energy
+from verglas.methods.picking.templates import CHUNK, Ctf, TemplateOptions, answers, ctf_of, score_maps, template_energy, variances
 
 
 def ratio_scores(field: Field, bank: Bank, options: TemplateOptions, ctf: Ctf | None) -> ScoreMaps:
@@ -14,28 +14,27 @@ def ratio_scores(field: Field, bank: Bank, options: TemplateOptions, ctf: Ctf | 
     1: a particle exactly like the template; 0: noise. Templates have mean 0, so the local mean drops out; sigma is that of the field's image in
     an annulus around the disc. The amplitude a of each template is fitted to its ten best places, so the grey scale of the templates is free.
     """
-    of, shape = spectra(field, options.diameter, options.lowpass), field.image.shape
+    of = spectra(field, options.diameter, options.lowpass)
     weight = of.passed if ctf is None else of.passed * ctf_of(field, ctf)
     count = torch.pi * (options.diameter / 2 / field.pixel) ** 2
-    inverse_sigma = 1.0 / ring_deviation(field, options.diameter)
-    best, decoy = (torch.full(shape, -torch.inf) for _ in range(2))
-    which = torch.zeros(shape, dtype=torch.int64)
-    visible = (seen_factor(field, template_energy(bank, of)) > 0).float()
-    for start in range(0, len(bank.images), BATCH):
-        spectrum = bank_spectra(bank, shape, start, min(start + BATCH, len(bank.images)))
-        product = torch.fft.irfft2(of.transform * weight * spectrum.conj(), s=shape) / count * inverse_sigma * visible
-        square = torch.fft.irfft2(spectrum * weight, s=shape).square().sum((1, 2)) / count
-        amplitude = (product.flatten(1).topk(10).values.mean(1) / square.clamp(min=1e-12)).clamp(min=1e-6)
-        energy = (square * amplitude**2)[:, None, None]
-        top = torch.expm1(0.5 * energy).clamp(min=1e-6)
-        product *= amplitude[:, None, None]
-        wrong = (torch.expm1(-product - 0.5 * energy) / top).amax(0)
-        high, at = (torch.expm1(product - 0.5 * energy) / top).max(0)
-        which = torch.where(high > best, at + start, which)
-        best, decoy = torch.maximum(best, high), torch.maximum(decoy, wrong)
+    seen = seen_factor(field, template_energy(bank, of)) > 0
     part = slice(0, field.size[0]), slice(0, field.size[1])
-    best, decoy, which = (best * visible)[part], (decoy * visible)[part], which[part]
-    return ScoreMaps(best.numpy(), decoy.numpy(), bank.template[which].numpy(), bank.psi[which].numpy(), field.pixel, field.scale, field.offset)
+    few = answers(bank, of.transform * weight, field) * (seen / ring_deviation(field, options.diameter)[part] / count).flatten()
+    square = variances(bank, field, weight**2) * field.image.numel() / count
+    chunks = [slice(start, start + CHUNK) for start in range(0, few.shape[1], CHUNK)]
+    high = torch.full((len(square), 10), -torch.inf)
+    for one in chunks:
+        high = torch.cat((high, bank.mix @ few[:, one]), 1).topk(10).values
+    amplitude = (high.mean(1) / square.clamp(min=1e-12)).clamp(min=1e-6)
+    energy = (square * amplitude**2)[:, None]
+    top = torch.expm1(0.5 * energy).clamp(min=1e-6)
+    mix = bank.mix * amplitude[:, None]
+    best, decoy, which = torch.empty(few.shape[1]), torch.empty(few.shape[1]), torch.empty(few.shape[1], dtype=torch.int64)
+    for one in chunks:
+        product = mix @ few[:, one]
+        decoy[one] = (torch.expm1(-product - 0.5 * energy) / top).amax(0)
+        best[one], which[one] = (torch.expm1(product - 0.5 * energy) / top).max(0)
+    return score_maps(field, bank, best * seen.flatten(), decoy * seen.flatten(), which)
 
 
 def ring_deviation(field: Field, diameter: float) -> torch.Tensor:

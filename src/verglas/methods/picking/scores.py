@@ -76,7 +76,8 @@ def energy(field: Field, diameter: float, lowpass: float) -> Field:
 
 
 def answer(of: Spectra, template: Tensor, exponent: float) -> Tensor:
-    """z(x) = sum_k X conj(T) W e^(2 pi i k x) / sd with W = L / S^exponent, sd^2 = sum |T|^2 W^2 S: a filter in its standard deviations, (h, w).
+    """z(x) = sum_k X conj(T) W e^(2 pi i k x) / sd with W = L / S^exponent, sd^2 = sum |T|^2 W^2 S: a filter in its standard deviations,
+    (rows, columns) of the micrograph.
 
     template (h, w) real, its centre at pixel (0, 0), wrapped. Exponent 0 is the filter for white noise, 1 that for identical particles
     in clutter. Where only a part n of the template's energy is seen (border, left out places): z / sqrt(n).
@@ -86,7 +87,8 @@ def answer(of: Spectra, template: Tensor, exponent: float) -> Tensor:
     filtered = spectrum * of.passed / of.power**exponent
     deviation = float((filtered.abs().square() * of.power * twice(shape)).sum().sqrt()) / of.field.image.numel()
     z = torch.fft.irfft2(of.transform * filtered.conj(), s=shape) / max(deviation, 1e-30)
-    return z * seen_factor(of.field, template * torch.fft.irfft2(filtered, s=shape))
+    seen = seen_factor(of.field, template * torch.fft.irfft2(filtered, s=shape))
+    return z[: len(seen), : seen.shape[1]] * seen
 
 
 def twice(shape: torch.Size) -> Tensor:
@@ -99,8 +101,10 @@ def twice(shape: torch.Size) -> Tensor:
 
 
 def seen_factor(field: Field, energy: Tensor) -> Tensor:
-    """1 / sqrt(n), n(x) the part of |energy| (h, w), around pixel (0, 0), that falls on valid pixels when moved to x; 0 where too little is seen."""
+    """1 / sqrt(n) (rows, columns), n(x) the part of |energy| (h, w), around pixel (0, 0), that falls on valid pixels when moved to x; 0 where that is
+    too little."""
     weight = energy.abs()
     valid = torch.fft.rfft2(field.valid.float())
     seen = torch.fft.irfft2(valid * torch.fft.rfft2(weight).conj(), s=field.image.shape) / weight.sum().clamp(min=1e-30)
-    return torch.where((seen > LEAST_SEEN) & field.valid, seen.clamp(min=LEAST_SEEN).rsqrt(), 0.0)
+    part = slice(0, field.size[0]), slice(0, field.size[1])
+    return torch.where((seen > LEAST_SEEN) & field.valid, seen.clamp(min=LEAST_SEEN).rsqrt(), 0.0)[part]
