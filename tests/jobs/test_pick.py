@@ -1,6 +1,9 @@
 """The picking jobs from files to files."""
 
+import json
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +11,11 @@ import pytest
 
 from verglas.errors import InputError
 from verglas.io.coordinates import read_coordinates
-from verglas.io.mrc import StackWriter
+from verglas.io.mrc import StackWriter, read_volume
 from verglas.io.star import Table, write_star
 from verglas.jobs import pick_log, pick_manual, pick_template
 from verglas.jobs.spec import Context
+from verglas.testing.data import relion_program
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "methods" / "picking"))
 from picking_fields import PIXEL, micrograph, molecule, places, score
@@ -54,10 +58,50 @@ def test_log_picks_maps_and_thresholds_again(project):
     recall, false, _ = score(found["a.mrc"].xy, xy, 20.0)
     assert recall >= 0.95 and false <= 0.05
     again = chosen.model_copy(update={"maps": folder / "log", "keep_maps": False})
+    clock = time.process_time()
     pick_log.run(again, context(folder, "again"))
+    assert time.process_time() - clock < 2.0  # two micrographs
     np.testing.assert_array_equal(read_coordinates(folder / "again" / "autopick.star", folder)["b.mrc"].xy, found["b.mrc"].xy)
     pick_log.run(again.model_copy(update={"threshold": 50.0}), context(folder, "none"))
     assert len(read_coordinates(folder / "none" / "autopick.star", folder)["a.mrc"]) == 0
+
+
+def test_what_has_a_row_is_not_picked_again_and_workers_change_nothing(project):
+    folder, _ = project
+    chosen = pick_log.PickLogParams(micrographs=folder / "micrographs.star", min_diameter=110, max_diameter=160)
+    where = context(folder, "killed")
+    pick_log.run(chosen, where)
+    stars = [where.output / f"{name}_autopick.star" for name in "ab"]
+    whole = [one.read_bytes() for one in stars]
+    rows = (where.output / "rows.jsonl").read_text().splitlines()
+    (where.output / "rows.jsonl").write_text(rows[0] + "\n" + rows[1][: len(rows[1]) // 2])
+    done = json.loads(rows[0])["key"]
+    kept = stars["ab".index(done[0])]
+    kept.write_text("not touched")
+    pick_log.run(chosen, Context(where.output, folder, continuing=True))
+    assert kept.read_text() == "not touched"
+    other = stars["ba".index(done[0])]
+    assert other.read_bytes() == whole["ba".index(done[0])]
+    two = context(folder, "two")
+    pick_log.run(chosen.model_copy(update={"workers": "2"}), two)
+    assert [(two.output / one.name).read_bytes() for one in stars] == whole
+
+
+@pytest.mark.slow
+def test_relion_extracts_from_our_picks(project):
+    program = relion_program("relion_preprocess")
+    folder, _ = project
+    where = context(folder, "forrelion")
+    pick_log.run(pick_log.PickLogParams(micrographs=folder / "micrographs.star", min_diameter=110, max_diameter=160), where)
+    places = ["--coord_suffix", "_autopick.star", "--coord_dir", "forrelion/", "--part_star", "rel.star", "--part_dir", "Rel/"]
+    subprocess.run([program, "--i", "micrographs.star", *places, "--extract", "--extract_size", "64"], cwd=folder, check=True, capture_output=True)
+    image = read_volume(folder / "a.mrc")[0][0]
+    stack = read_volume(folder / "Rel" / "a.mrcs")[0]
+    xy = read_coordinates(where.output / "autopick.star", folder)["a.mrc"].xy
+    assert len(stack) == len(xy) > 20
+    for (x, y), window in zip(np.trunc(xy).astype(int), stack):
+        if 32 <= x < SIZE[1] - 32 and 32 <= y < SIZE[0] - 32:
+            np.testing.assert_allclose(window, image[y - 32 : y + 32, x - 32 : x + 32], rtol=1e-5)
 
 
 @pytest.mark.parametrize("fom", ["matched", "ratio"])

@@ -10,6 +10,7 @@ from verglas.jobs.spec import Context, Job, Plan, PlanLine, option
 if TYPE_CHECKING:
     import numpy as np
 
+    from verglas.methods.picking.blobs import BlobOptions
     from verglas.methods.picking.scores import ScoreMaps
     from verglas.types import Micrographs
 
@@ -28,11 +29,16 @@ class Blobs:
     params: PickLogParams
 
     def __call__(self, image: "np.ndarray", row: "Micrographs") -> "ScoreMaps":
-        from verglas.methods.picking.blobs import BlobOptions, blob_scores
+        from verglas.methods.picking.blobs import blob_scores
 
-        p = self.params
-        return blob_scores(image, row.optics[row.optics_index[0]].pixel_size,
-                           BlobOptions(p.min_diameter, p.max_diameter, p.lowpass, p.white, p.min_distance or 0.0))
+        return blob_scores(image, row.optics[row.optics_index[0]].pixel_size, blob_options(self.params))
+
+
+def blob_options(p: PickLogParams) -> "BlobOptions":
+    """What the picker needs to know of the particles."""
+    from verglas.methods.picking.blobs import BlobOptions
+
+    return BlobOptions(p.min_diameter, p.max_diameter, p.lowpass, p.white, p.min_distance or 0.0)
 
 
 def check(params: PickLogParams, context: Context) -> Plan:
@@ -40,14 +46,13 @@ def check(params: PickLogParams, context: Context) -> Plan:
     check_size(params.min_diameter, params.max_diameter, params.lowpass, ("--min-diameter", "--max-diameter"))
     check_maps(params)
     table = open_micrographs(params.micrographs, context.project)
-    distance = params.min_distance or 0.6 * params.min_diameter
-    return Plan((*micrograph_lines(table, params), PlanLine("distance", f"{distance:.0f} Å", "between picks")))
+    return Plan((*micrograph_lines(table, params), PlanLine("distance", f"{blob_options(params).apart:.0f} Å", "between picks")))
 
 
 def run(params: PickLogParams, context: Context) -> None:
     from verglas.jobs.pick_one import PickOne, finish, table_of
 
-    work = PickOne(context.project, context.output, params, Blobs(params), params.min_distance or 0.6 * params.min_diameter)
+    work = PickOne(context.project, context.output, params, Blobs(params), blob_options(params).apart)
     finish(each(context, table_of(params.micrographs).name.tolist(), work, params.workers), context)
 
 

@@ -22,7 +22,7 @@ class PickParams(JobParams):
     false_rate: float = option(0.05, help="Share of false picks that the automatic threshold allows, judged by answers of the wrong sign.",
                                gt=0, lt=1)
     min_distance: float | None = option(
-        None, help="Between picks; default 60 % of the diameter, so that neighbours that touch are all found.", unit="Å", gt=0,
+        None, help="Between picks; default 60 % of the (mean) diameter, so that neighbours that touch are all found.", unit="Å", gt=0,
         relion="mindist_autopick")
     border: float = option(0.0, help="Keep free from the edge; a pick's centre is always inside.", unit="Å", ge=0)
     lowpass: float = option(20.0, help="Finer details are not looked at.", unit="Å", gt=0, le=200, relion="lowpass")

@@ -8,14 +8,25 @@ import pytest
 import torch
 from scipy import ndimage
 
-from verglas.methods.picking.bank import averages_bank, map_bank
+from verglas.methods.picking.bank import averages_bank, map_bank, shared_basis
 from verglas.methods.picking.blobs import BlobOptions, blob_scores, pick_blobs
 from verglas.methods.picking.choose import Limits, accepted, choose_picks, expected_false
+from verglas.methods.picking.extremes import extremes
 from verglas.methods.picking.field import average, coarsen, local_mean, make_field
 from verglas.methods.picking.merge import merge_picks
 from verglas.methods.picking.peaks import climb, keep_apart, maxima
-from verglas.methods.picking.ratio import ratio_scores
-from verglas.methods.picking.templates import TemplateOptions, field_pixel, template_field, template_scores
+from verglas.methods.picking.profile import dome, learnt_profile, radial_image
+from verglas.methods.picking.ratio import ratio_scores, ring_deviation
+from verglas.methods.picking.scores import spectra
+from verglas.methods.picking.templates import (
+    WHITENING,
+    TemplateOptions,
+    best_of,
+    field_pixel,
+    matched,
+    template_field,
+    template_scores,
+)
 from verglas.types import Coordinates
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -39,6 +50,59 @@ def test_kept_positions_are_apart_and_every_dropped_one_is_near_a_better_one():
     assert kept[~np.eye(len(kept), dtype=bool)].min() > 6.0
     for i in np.flatnonzero(~keep):
         assert (distance[i, :i][keep[:i]] <= 6.0).any()
+
+
+def test_extremes_are_those_of_numpy():
+    z = np.random.default_rng(2).normal(size=(7, 50)).astype(np.float32)
+    best, decoy, which = np.empty(50, np.float32), np.empty(50, np.float32), np.empty(50, np.int32)
+    extremes(z, best, decoy, which)
+    np.testing.assert_array_equal(best, z.max(0))
+    np.testing.assert_array_equal(decoy, -z.min(0))
+    np.testing.assert_array_equal(which, z.argmax(0))
+
+
+def test_a_dome_is_the_projection_of_a_ball_and_a_profile_is_found_again():
+    field = make_field(np.random.default_rng(0).normal(size=(120, 130)), 2.0, 60.0, 2.0)
+    ball = dome(field, 60.0)
+    np.testing.assert_allclose(float(ball.sum()), 2 / 3 * np.pi * 15**2, rtol=0.01)
+    profile = np.exp(-((np.arange(40) / 16) ** 2))
+    moved = radial_image(field, profile).roll((50, 60), (0, 1)).numpy()
+    found = learnt_profile(field, moved, np.array([[60.0, 50.0]]), 60.0)
+    np.testing.assert_allclose(found[:28], profile[:28], atol=0.04)
+
+
+def test_a_shared_basis_holds_every_image_of_a_band():
+    bank = averages_bank(torch.from_numpy(molecule()[None]), PIXEL, 170.0, field_pixel(PIXEL, 20.0), np.radians(4))
+    mix = shared_basis(bank.images, 0.99)
+    eye = torch.eye(mix.shape[1])
+    torch.testing.assert_close(mix.T @ mix, eye, atol=1e-4, rtol=0)
+    kept = (mix @ (mix.T @ bank.images.flatten(1))).view_as(bank.images)
+    near = (kept * bank.images).sum((1, 2)) / (kept.square().sum((1, 2)) * bank.images.square().sum((1, 2))).sqrt()
+    assert float(near.min()) > 0.985 and mix.shape[1] < len(mix) / 2
+    assert shared_basis(bank.images, 0.9).shape[1] < mix.shape[1]
+
+
+def test_answers_of_a_basis_are_those_of_each_template(scene):
+    """z of every template by one transform each, in float64, as the docstring of `matched` says it."""
+    image, _, _ = scene
+    options = TemplateOptions(170.0)
+    bank = averages_bank(torch.from_numpy(molecule()[None]), PIXEL, 170.0, field_pixel(PIXEL, 20.0), np.radians(30))
+    field = template_field(image, PIXEL, options)
+    found = matched(field, bank, options, None)
+    of, (h, w), box = spectra(field, 170.0, 20.0), field.image.shape, bank.images.shape[-1]
+    weight = (of.passed / of.power**WHITENING).double().numpy()
+    both = np.full(w // 2 + 1, 2.0)
+    both[[0, -1] if w % 2 == 0 else [0]] = 1.0
+    for m in (0, 5):
+        wide = np.zeros((h, w))
+        wide[:box, :box] = bank.images[m].numpy()
+        spectrum = np.fft.rfft2(np.roll(wide, (-(box // 2), -(box // 2)), (0, 1)))
+        deviation = np.sqrt((np.abs(spectrum * weight) ** 2 * of.power.numpy() * both).sum()) / (h * w)
+        z = np.fft.irfft2(of.transform.numpy() * weight * spectrum.conj(), s=(h, w)) / deviation
+        ours = (found.mix[m] @ found.few).view(field.size).numpy()
+        assert np.abs(ours - z[: field.size[0], : field.size[1]]).std() < 0.12 * z.std()
+    all_of = best_of(found, bank)
+    assert (all_of.best >= best_of(found, bank, 3).best - 1e-5).all()
 
 
 def test_climb_moves_within_reach_only():
@@ -144,6 +208,46 @@ def test_the_probability_ratio_is_near_one_at_particles(scene):
     picks = choose_picks(maps, Limits(100.0, threshold=0.4, relative=False)).picks
     recall, false, _ = score(picks.xy, xy, 20.0)
     assert recall >= 0.9 and false <= 0.1 and 0.5 < np.median(picks.fom) < 1.6
+
+
+def test_the_ratio_is_its_formula():
+    """fom of one template without a CTF against sums over a disc in float64, the amplitude taken from the map itself."""
+    rng = np.random.default_rng(8)
+    bank = averages_bank(torch.from_numpy(molecule()[None]), PIXEL, 150.0, field_pixel(PIXEL, 20.0), np.radians(360))
+    xy = np.array([[100.0, 90.0], [210.0, 130.0]])
+    image, _ = micrograph((240, 300), xy, 0.5, 1)
+    options = TemplateOptions(150.0)
+    field = template_field(image + rng.normal(size=image.shape), PIXEL, options)
+    maps = ratio_scores(field, bank, options, None)
+    of, box = spectra(field, 150.0, 20.0), bank.images.shape[-1]
+    smooth = np.fft.irfft2((of.transform * of.passed).numpy(), s=field.image.shape)
+    template = (bank.mix @ bank.basis.flatten(1))[0].view(box, box)
+    wide = np.zeros(field.image.shape)
+    wide[:box, :box] = template.double().numpy()
+    blurred = np.fft.irfft2(np.fft.rfft2(wide) * of.passed.numpy(), s=wide.shape)
+    count = np.pi * (75.0 / field.pixel) ** 2
+    sigma = ring_deviation(field, 150.0).double().numpy()
+    at = [(60, 40), (45, 70), (int(90 / field.scale), int(100 / field.scale))]
+    cross = {}
+    for y in range(field.size[0]):
+        for x in range(field.size[1]):
+            rows, columns = (np.arange(box) + y - box // 2) % wide.shape[0], (np.arange(box) + x - box // 2) % wide.shape[1]
+            cross[y, x] = float((smooth[np.ix_(rows, columns)] * template.numpy()).sum()) / count / sigma[y, x]
+    high = np.mean(sorted((value for place, value in cross.items() if maps.best[place] != 0), reverse=True)[:10])
+    square = (blurred**2).sum() / count
+    amplitude = high / square
+    for place in at:
+        d = -2 * amplitude * cross[place] + amplitude**2 * square
+        expected = (np.exp(-d / 2) - 1) / (np.exp(amplitude**2 * square / 2) - 1)
+        assert maps.best[place] == pytest.approx(expected, rel=1e-2, abs=1e-3)
+
+
+def test_a_wide_range_of_diameters_gives_no_doubles(scene):
+    """The lobes of a particle lie further apart than its smallest diameter allows; two picks on one particle are false."""
+    image, xy, _ = scene
+    options = BlobOptions(80.0, 170.0)
+    recall, false, error = score(pick_blobs(image, PIXEL, options, Limits(options.apart)).picks.xy, xy, 20.0)
+    assert recall >= 0.95 and false <= 0.05 and error * PIXEL <= 0.06 * DIAMETER
 
 
 def test_contamination_and_carbon_are_left_alone(scene):

@@ -1,4 +1,4 @@
-"""Picking without templates: whitened discs find the first particles, the profile of these finds them all."""
+"""Picking without templates: balls of the given sizes find the first particles, the profile of these finds them all."""
 
 from dataclasses import dataclass, replace
 
@@ -8,15 +8,15 @@ import torch
 from verglas.methods.picking.choose import Chosen, Limits, accepted, choose_picks, contest, expected_false
 from verglas.methods.picking.contamination import contamination
 from verglas.methods.picking.field import Field, make_field
-from verglas.methods.picking.profile import disc, learnt_profile, radial_image
+from verglas.methods.picking.profile import dome, learnt_profile, radial_image
 from verglas.methods.picking.scores import ScoreMaps, Spectra, answer, energy, spectra
 
-HALF = 0.5
-"""Exponent of the first filter: the square root of the power."""
+PLAIN, WHITE = 0.0, 1.0
+"""Exponents of the power in the two filters."""
 CLEARLY = 1.3
 """The second filter must be sure of so many times more particles."""
 ROUNDS = 6
-DISCS = 4
+DOMES = 4
 SEEDS = 0.2
 """The profile is first learnt from so many of the best, in parts of the number of particles for which there is room, sure or not."""
 ENOUGH = 8
@@ -35,8 +35,8 @@ class BlobOptions:
 
     @property
     def apart(self) -> float:
-        """Å: 0 means 0.6 of the smallest diameter, so that touching and slightly overlapping particles are all found."""
-        return self.distance or 0.6 * self.smallest
+        """Å: 0 means 0.6 of the mean diameter and at most the smallest, so that neighbours that touch are found and lobes of one particle are not."""
+        return self.distance or min(0.3 * (self.smallest + self.largest), self.smallest)
 
 
 def pick_blobs(micrograph: np.ndarray, pixel: float, options: BlobOptions, limits: Limits) -> Chosen:
@@ -45,7 +45,7 @@ def pick_blobs(micrograph: np.ndarray, pixel: float, options: BlobOptions, limit
 
 
 def blob_scores(micrograph: np.ndarray, pixel: float, options: BlobOptions) -> ScoreMaps:
-    """Score maps of the profile that the particles of this micrograph have, or of discs where there are too few to learn it from."""
+    """Score maps of the profile that the particles of this micrograph have, or of domes where there are too few to learn it from."""
     bad: np.ndarray | None = None
     for _ in range(2):
         field = make_field(micrograph, pixel, options.largest, options.lowpass / 4, options.white, bad)
@@ -59,11 +59,11 @@ def blob_scores(micrograph: np.ndarray, pixel: float, options: BlobOptions) -> S
 
 
 def learn(field: Field, options: BlobOptions) -> tuple[ScoreMaps, np.ndarray]:
-    """Maps and particles (N, 2) px of the half whitened filter, which suits particles that look different each time, or of the fully whitened one,
-    for uneven backgrounds, where that is sure of clearly more."""
+    """Maps and particles (N, 2) px of the plain filter, which sees particles as a whole however they are turned, or of the whitened one, for uneven
+    backgrounds, where that is sure of clearly more."""
     of = spectra(field, options.largest, options.lowpass)
-    maps, xy = learn_with(of, options, HALF)
-    full = learn_with(of, options, 1.0)
+    maps, xy = learn_with(of, options, PLAIN)
+    full = learn_with(of, options, WHITE)
     maps, xy = full if len(full[1]) > CLEARLY * len(xy) else (maps, xy)
     if len(xy) >= ENOUGH:
         maps = replace(maps, centre=centres(field, xy, options), reach=options.smallest / 8)
@@ -71,9 +71,9 @@ def learn(field: Field, options: BlobOptions) -> tuple[ScoreMaps, np.ndarray]:
 
 
 def learn_with(of: Spectra, options: BlobOptions, exponent: float) -> tuple[ScoreMaps, np.ndarray]:
-    """Scores of discs of the given range, then up to ROUNDS times of the median profile of what is found; those with most particles."""
+    """Scores of balls of the given range, then up to ROUNDS times of the median profile of what is found; those with most particles."""
     field = of.field
-    answers = torch.stack([answer(of, disc(field, float(d)), exponent) for d in np.linspace(options.smallest, options.largest, DISCS)])
+    answers = torch.stack([answer(of, dome(field, float(d)), exponent) for d in np.linspace(options.smallest, options.largest, DOMES)])
     maps = as_maps(field, answers.amax(0), (-answers).amax(0))
     xy = surest(maps, options)
     best, known = (maps, xy), np.empty((0, 2))

@@ -1,13 +1,13 @@
 """Local maxima of a map with sub-pixel positions, and which of them stand when neighbours may not be too near."""
 
+import numba
 import numpy as np
-from scipy import ndimage
 from scipy.spatial import cKDTree
 
 
 def maxima(score: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
     """Positions (N, 2) as (x, y) and heights (N,) of the local maxima (8 neighbours) above `least`, best first."""
-    y, x = np.nonzero((score == ndimage.maximum_filter(score, 3, mode="nearest")) & (score > least))
+    y, x = np.nonzero(_summits(np.ascontiguousarray(score, dtype=np.float64 if score.dtype == np.float64 else np.float32), least))
     height = score[y, x]
     order = np.argsort(-height, kind="stable")
     y, x, height = y[order], x[order], height[order]
@@ -24,15 +24,48 @@ def _vertex(before: np.ndarray, at: np.ndarray, after: np.ndarray) -> np.ndarray
     return np.clip(np.where(curve < 0, 0.5 * (before - after) / np.where(curve < 0, curve, -1.0), 0.0), -0.5, 0.5)
 
 
+@numba.njit(cache=True)
+def _summits(score: np.ndarray, least: float) -> np.ndarray:  # pragma: no cover
+    """(rows, columns) bool: above `least` and no lower than any of the 8 neighbours."""
+    rows, columns = score.shape
+    top = np.zeros((rows, columns), dtype=np.bool_)
+    for y in range(rows):
+        for x in range(columns):
+            here = score[y, x]
+            if here > least:
+                highest = True
+                for v in range(max(y - 1, 0), min(y + 2, rows)):
+                    for u in range(max(x - 1, 0), min(x + 2, columns)):
+                        highest &= score[v, u] <= here
+                top[y, x] = highest
+    return top
+
+
 def keep_apart(xy: np.ndarray, distance: float) -> np.ndarray:
     """(N,) bool for positions (N, 2), best first: no kept one is within `distance` of a better kept one."""
-    keep = np.ones(len(xy), dtype=bool)
     if len(xy) == 0 or distance <= 0:
-        return keep
-    near = cKDTree(xy).query_ball_point(xy, distance)
+        return np.ones(len(xy), dtype=bool)
+    cell = np.floor((xy - xy.min(0)) / distance).astype(np.int64)
+    return np.asarray(_greedy(np.ascontiguousarray(xy, dtype=np.float64), cell, tuple(cell.max(0) + 1), distance))
+
+
+@numba.njit(cache=True)
+def _greedy(xy: np.ndarray, cell: np.ndarray, shape: tuple[int, int], distance: float) -> np.ndarray:  # pragma: no cover
+    """Kept ones lie in lists by cells of `distance`, so that only those of 9 cells are compared with."""
+    first, following = np.full(shape, -1), np.full(len(xy), -1)
+    keep = np.zeros(len(xy), dtype=np.bool_)
     for i in range(len(xy)):
-        if keep[i]:
-            keep[[j for j in near[i] if j > i]] = False
+        a, b = cell[i]
+        free = True
+        for u in range(max(a - 1, 0), min(a + 2, shape[0])):
+            for v in range(max(b - 1, 0), min(b + 2, shape[1])):
+                j = first[u, v]
+                while j >= 0 and free:
+                    free = (xy[i, 0] - xy[j, 0]) ** 2 + (xy[i, 1] - xy[j, 1]) ** 2 > distance**2
+                    j = following[j]
+        if free:
+            keep[i] = True
+            following[i], first[a, b] = first[a, b], i
     return keep
 
 

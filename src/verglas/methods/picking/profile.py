@@ -1,5 +1,6 @@
-"""The radial profile of the particles found so far, and discs to begin with."""
+"""The radial profile of the particles found so far, and balls to begin with."""
 
+import numba
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,10 +11,10 @@ STEP = 0.5
 """px between points of a profile."""
 
 
-def disc(field: Field, diameter: float) -> Tensor:
-    """A disc of `diameter` Å with an edge of two pixels, its centre at pixel (0, 0), wrapped: (h, w)."""
-    radius = np.arange(0, diameter / field.pixel, STEP)
-    return radial_image(field, np.clip(0.5 + (diameter / 2 / field.pixel - radius) / 2, 0.0, 1.0))
+def dome(field: Field, diameter: float) -> Tensor:
+    """sqrt(1 - (2 r / d)^2), the projection of a ball of `diameter` d Å, its centre at pixel (0, 0), wrapped: (h, w)."""
+    radius = np.arange(0, diameter / 2 / field.pixel + 2, STEP) * field.pixel
+    return radial_image(field, np.sqrt(np.clip(1 - (2 * radius / diameter) ** 2, 0.0, 1.0)))
 
 
 def radial_image(field: Field, profile: np.ndarray) -> Tensor:
@@ -27,23 +28,34 @@ def learnt_profile(field: Field, image: np.ndarray, xy: np.ndarray, diameter: fl
     """Median over the particles at xy (N, 2) px of their radial means in `image` (h, w), to 0.6 diameters, where it softly
     falls to 0."""
     end = 0.6 * diameter / field.pixel
-    curves = np.array([_radial_mean(field, image, one, end) for one in xy])
-    profile = np.nanmedian(curves, axis=0)
-    profile = np.nan_to_num(profile - np.nanmean(profile[-3:]))
+    curves = _radial_means(image, field.valid.numpy(), field.size, xy, end)
+    known = np.flatnonzero(np.isfinite(curves).any(0))
+    if len(known) == 0:
+        return np.zeros(curves.shape[1])
+    profile = np.interp(np.arange(curves.shape[1]), known, np.nanmedian(curves[:, known], axis=0))
+    profile -= profile[-3:].mean()
     return profile * np.clip((end / STEP - np.arange(len(profile))) / (0.1 * diameter / field.pixel / STEP), 0.0, 1.0)
 
 
-def _radial_mean(field: Field, image: np.ndarray, centre: np.ndarray, end: float) -> np.ndarray:
-    """Mean over rings around `centre` (x, y) px at radii 0, STEP, .. end of the valid pixels, shared linearly; NaN where there are none."""
+@numba.njit(cache=True)
+def _radial_means(image: np.ndarray, valid: np.ndarray, size: tuple[int, int], xy: np.ndarray, end: float) -> np.ndarray:  # pragma: no cover
+    """Means (N, K) over rings around xy (N, 2) px at radii 0, STEP, .. end of the valid pixels, shared linearly; NaN where there are none."""
     count, reach = int(end / STEP) + 1, int(end) + 2
-    x0, y0 = (round(float(c)) for c in centre)
-    rows = slice(max(y0 - reach, 0), min(y0 + reach + 1, field.size[0]))
-    columns = slice(max(x0 - reach, 0), min(x0 + reach + 1, field.size[1]))
-    values, valid = image[rows, columns], field.valid[rows, columns].numpy()
-    y, x = np.ogrid[rows, columns]
-    radius = np.hypot(y - centre[1], x - centre[0]) / STEP
-    inside = valid & (radius < count - 1)
-    low, part, value = radius[inside].astype(int), radius[inside] % 1.0, values[inside]
-    sums = np.bincount(low, value * (1 - part), count) + np.bincount(low + 1, value * part, count)
-    mass = np.bincount(low, 1 - part, count) + np.bincount(low + 1, part, count)
-    return np.where(mass > 0.2, sums / np.maximum(mass, 1e-6), np.nan)
+    means = np.full((len(xy), count), np.nan)
+    for i in range(len(xy)):
+        sums, mass = np.zeros(count), np.zeros(count)
+        x0, y0 = round(xy[i, 0]), round(xy[i, 1])
+        for y in range(max(y0 - reach, 0), min(y0 + reach + 1, size[0])):
+            for x in range(max(x0 - reach, 0), min(x0 + reach + 1, size[1])):
+                radius = np.hypot(y - xy[i, 1], x - xy[i, 0]) / STEP
+                low = int(radius)
+                if valid[y, x] and low + 1 < count:
+                    part = radius - low
+                    sums[low] += image[y, x] * (1 - part)
+                    sums[low + 1] += image[y, x] * part
+                    mass[low] += 1 - part
+                    mass[low + 1] += part
+        for k in range(count):
+            if mass[k] > 0.2:
+                means[i, k] = sums[k] / mass[k]
+    return means

@@ -17,7 +17,7 @@ def ratio_scores(field: Field, bank: Bank, options: TemplateOptions, ctf: Ctf | 
     of = spectra(field, options.diameter, options.lowpass)
     weight = of.passed if ctf is None else of.passed * ctf_of(field, ctf)
     count = torch.pi * (options.diameter / 2 / field.pixel) ** 2
-    seen = seen_factor(field, template_energy(bank, of)) > 0
+    seen = seen_factor(of, template_energy(bank, of)) > 0
     part = slice(0, field.size[0]), slice(0, field.size[1])
     few = answers(bank, of.transform * weight, field) * (seen / ring_deviation(field, options.diameter)[part] / count).flatten()
     square = variances(bank, field, weight**2) * field.image.numel() / count

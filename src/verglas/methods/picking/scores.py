@@ -38,12 +38,14 @@ class ScoreMaps:
 
 @dataclass(frozen=True)
 class Spectra:
-    """transform (h, w//2+1) of the field's image, its radial power S (noise and the clutter of particles together), passed: the low-pass filter."""
+    """transform (h, w//2+1) of the field's image, its radial power S (noise and the clutter of particles together), passed: the low-pass filter;
+    valid: transform of what is valid."""
 
     field: Field
     transform: Tensor
     power: Tensor
     passed: Tensor
+    valid: Tensor
 
 
 def spectra(field: Field, diameter: float, lowpass: float) -> Spectra:
@@ -57,7 +59,7 @@ def spectra(field: Field, diameter: float, lowpass: float) -> Spectra:
     curve[:2] = curve[2]
     curve = ndimage.gaussian_filter1d(np.maximum(curve, curve.max() * 1e-6), 1.0, mode="nearest")
     power = torch.from_numpy(curve).float()[ring].view(s.shape)
-    return Spectra(field, transform, power, 1.0 / (1.0 + (s * lowpass) ** 8))
+    return Spectra(field, transform, power, 1.0 / (1.0 + (s * lowpass) ** 8), torch.fft.rfft2(field.valid.float()))
 
 
 def energy(field: Field, diameter: float, lowpass: float) -> Field:
@@ -87,7 +89,7 @@ def answer(of: Spectra, template: Tensor, exponent: float) -> Tensor:
     filtered = spectrum * of.passed / of.power**exponent
     deviation = float((filtered.abs().square() * of.power * twice(shape)).sum().sqrt()) / of.field.image.numel()
     z = torch.fft.irfft2(of.transform * filtered.conj(), s=shape) / max(deviation, 1e-30)
-    seen = seen_factor(of.field, template * torch.fft.irfft2(filtered, s=shape))
+    seen = seen_factor(of, template * torch.fft.irfft2(filtered, s=shape))
     return z[: len(seen), : seen.shape[1]] * seen
 
 
@@ -100,11 +102,11 @@ def twice(shape: torch.Size) -> Tensor:
     return weights
 
 
-def seen_factor(field: Field, energy: Tensor) -> Tensor:
+def seen_factor(of: Spectra, energy: Tensor) -> Tensor:
     """1 / sqrt(n) (rows, columns), n(x) the part of |energy| (h, w), around pixel (0, 0), that falls on valid pixels when moved to x; 0 where that is
     too little."""
     weight = energy.abs()
-    valid = torch.fft.rfft2(field.valid.float())
-    seen = torch.fft.irfft2(valid * torch.fft.rfft2(weight).conj(), s=field.image.shape) / weight.sum().clamp(min=1e-30)
+    field = of.field
+    seen = torch.fft.irfft2(of.valid * torch.fft.rfft2(weight).conj(), s=field.image.shape) / weight.sum().clamp(min=1e-30)
     part = slice(0, field.size[0]), slice(0, field.size[1])
     return torch.where((seen > LEAST_SEEN) & field.valid, seen.clamp(min=LEAST_SEEN).rsqrt(), 0.0)[part]

@@ -86,7 +86,7 @@ def matched(field: Field, bank: Bank, options: TemplateOptions, ctf: Ctf | None)
     weight = of.passed / of.power**WHITENING
     weight = weight if ctf is None else weight * ctf_of(field, ctf)
     deviation = variances(bank, field, of.power * weight**2).sqrt().clamp(min=1e-30)
-    seen = seen_factor(field, template_energy(bank, of)).flatten()
+    seen = seen_factor(of, template_energy(bank, of)).flatten()
     return Answers(field, bank.mix / deviation[:, None], answers(bank, of.transform * weight, field), seen)
 
 
