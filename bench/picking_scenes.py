@@ -60,7 +60,7 @@ def shoot(atoms: Atoms, scene: Scene) -> Shot:
     rows, columns = scene.size
     y, x = np.mgrid[:rows, :columns].astype(np.float32)
     wave = 25.0 * np.sin(y * scene.pixel / 400) / scene.pixel
-    on_carbon = x + wave < scene.carbon * columns
+    on_carbon = x + wave < scene.carbon * columns if scene.carbon else np.zeros(scene.size, bool)
     on_bar = x + 0.3 * y > (1 - scene.bar) * columns + 0.15 * rows if scene.bar else np.zeros(scene.size, bool)
     transmission = np.exp(-scene.gradient * (0.6 * x / columns + 0.4 * y / rows - 0.5)).astype(np.float32)
     if scene.gradient:
@@ -87,7 +87,7 @@ def shoot(atoms: Atoms, scene: Scene) -> Shot:
 
 
 def _dirt(scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """Absorption (rows, columns): lumps of ice 150 to 700 Å wide, and a bead of gold for every three."""
+    """Absorption (rows, columns): lumps of ice 150 to 700 Å wide; every fourth is a bead of gold."""
     total = np.zeros(scene.size, np.float32)
     grid = np.mgrid[: scene.size[0], : scene.size[1]].astype(np.float32)
     for number in range(scene.blobs):
@@ -121,7 +121,8 @@ def _projections(atoms: Atoms, scene: Scene, xy: np.ndarray, longest: float, rng
     picture = np.zeros((scene.size[0] + 2 * box, scene.size[1] + 2 * box), np.float32)
     turns = random_rotations(len(xy), torch.Generator().manual_seed(int(rng.integers(2**31)))) if len(xy) else torch.empty(0, 3, 3)
     for (x0, y0), turn in zip(xy.astype(int), turns):
-        picture[y0 + box // 2 : y0 + 3 * box // 2, x0 + box // 2 : x0 + 3 * box // 2] += inverse(band.scatter(project(reference, turn[None], band)), box)[0].numpy()
+        view = inverse(band.scatter(project(reference, turn[None], band)), box)[0].numpy()
+        picture[y0 + box // 2 : y0 + 3 * box // 2, x0 + box // 2 : x0 + 3 * box // 2] += view
     return picture[box:-box, box:-box] * scene.pixel
 
 

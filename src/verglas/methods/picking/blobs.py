@@ -1,12 +1,13 @@
 """Picking without templates: balls of the given sizes find the first particles, the profile of these finds them all."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 
 from verglas.methods.picking.choose import Chosen, Limits, accepted, choose_picks, contest, expected_false
-from verglas.methods.picking.contamination import contamination
+from verglas.methods.picking.contamination import contamination, edges
 from verglas.methods.picking.field import Field, make_field
 from verglas.methods.picking.profile import dome, learnt_profile, radial_image
 from verglas.methods.picking.scores import ScoreMaps, Spectra, answer, energy, spectra
@@ -46,15 +47,13 @@ def pick_blobs(micrograph: np.ndarray, pixel: float, options: BlobOptions, limit
 
 def blob_scores(micrograph: np.ndarray, pixel: float, options: BlobOptions) -> ScoreMaps:
     """Score maps of the profile that the particles of this micrograph have, or of domes where there are too few to learn it from."""
-    bad: np.ndarray | None = None
-    for _ in range(2):
-        field = make_field(micrograph, pixel, options.largest, options.lowpass / 4, options.white, bad)
-        maps, xy = learn(field, options)
-        if bad is not None or len(xy) < ENOUGH:
-            break
-        bad = contamination(field, xy, 0.5 * (options.smallest + options.largest))
-        if not bad.any():
-            break
+    make = partial(make_field, micrograph, pixel, options.largest, options.lowpass / 4, options.white)
+    field = make()
+    rims = edges(field, options.largest)
+    field = make(rims) if rims.any() else field
+    maps, xy = learn(field, options)
+    if len(xy) >= ENOUGH and (bad := contamination(field, xy, 0.5 * (options.smallest + options.largest)) & ~rims).any():
+        maps, _ = learn(make(bad | rims), options)
     return maps
 
 

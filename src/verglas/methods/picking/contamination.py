@@ -7,6 +7,8 @@ from verglas.methods.picking.field import Field
 
 TIMES = 2.5
 """Two particles on top of each other, and some."""
+STEEP, LONG = 4.5, 2.5
+"""Edges are so many standard deviations deep, and so many diameters long."""
 
 
 def contamination(field: Field, xy: np.ndarray, diameter: float) -> np.ndarray:
@@ -22,3 +24,15 @@ def contamination(field: Field, xy: np.ndarray, diameter: float) -> np.ndarray:
     large[0] = False
     wide: np.ndarray = ndimage.distance_transform_edt(~large[strange]) <= size / 5
     return wide & bool(large.any())
+
+
+def edges(field: Field, diameter: float) -> np.ndarray:
+    """(rows, columns) bool: connected places where `depth` is beyond STEEP of its robust standard deviations and that stretch over LONG diameters:
+    the rims of carbon, grid bars and large ice, known before any particle is; widened by diameter / 5."""
+    height, size = np.abs(field.depth), diameter / field.pixel
+    found, count = ndimage.label(height > STEEP * 1.4826 * float(np.median(height)), np.ones((3, 3)))
+    spans = [max(part.stop - part.start for part in one) for one in ndimage.find_objects(found, count)]
+    large = np.array([False, *(span >= LONG * size for span in spans)])
+    if not large.any():
+        return np.zeros(height.shape, dtype=bool)
+    return np.asarray(ndimage.distance_transform_edt(~large[found]) <= size / 5)

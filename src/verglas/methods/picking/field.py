@@ -46,6 +46,8 @@ def make_field(micrograph: np.ndarray, pixel: float, diameter: float, target: fl
     step = pixel * factor
     good = np.ones(small.shape, dtype=np.float32) if bad is None else 1.0 - bad.astype(np.float32)
     flat = small - local_mean(small, good, diameter / step)
+    for region in _regions(good, 2 * diameter / step):
+        flat = np.where(region > 0, small - local_mean(small, region, diameter / step), flat)
     depth = ndimage.gaussian_filter(flat, diameter / 10 / step, mode="nearest")
     square = np.minimum(flat**2, 9.0 * float(np.median(flat[good > 0] ** 2)) / 0.455) if good.any() else flat**2
     flat = flat / np.sqrt(np.maximum(local_mean(square, good, 2.0 * diameter / step), 1e-6)) * good
@@ -53,6 +55,13 @@ def make_field(micrograph: np.ndarray, pixel: float, diameter: float, target: fl
     image, valid = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=bool)
     image[: small.shape[0], : small.shape[1]], valid[: small.shape[0], : small.shape[1]] = flat, good > 0
     return Field(torch.from_numpy(image), torch.from_numpy(valid), (small.shape[0], small.shape[1]), step, float(factor), (factor - 1) / 2, depth)
+
+
+def _regions(good: np.ndarray, size: float) -> list[np.ndarray]:
+    """What edges part, each as weights 0 or 1 (rows, columns), if it is at least `size` px wide; the mean of one side says nothing of the other."""
+    found, count = ndimage.label(good > 0)
+    area = np.bincount(found.ravel(), minlength=count + 1)
+    return [(found == k).astype(np.float32) for k in range(1, count + 1) if area[k] >= size**2] if count > 1 else []
 
 
 def coarsen(field: Field) -> Field:
