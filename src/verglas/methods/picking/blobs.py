@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from verglas.methods.picking.choose import Chosen, Limits, accepted, choose_picks, contest, expected_false
-from verglas.methods.picking.contamination import contamination, edges
+from verglas.methods.picking.contamination import LUMP, RIM, contamination, outstanding
 from verglas.methods.picking.field import Field, make_field
 from verglas.methods.picking.profile import dome, learnt_profile, radial_image
 from verglas.methods.picking.scores import ScoreMaps, Spectra, answer, energy, spectra
@@ -46,14 +46,23 @@ def pick_blobs(micrograph: np.ndarray, pixel: float, options: BlobOptions, limit
 
 
 def blob_scores(micrograph: np.ndarray, pixel: float, options: BlobOptions) -> ScoreMaps:
-    """Score maps of the profile that the particles of this micrograph have, or of domes where there are too few to learn it from."""
+    """Score maps of the profile that the particles of this micrograph have, or of balls where there are too few to learn it from.
+
+    Rims are left out; lumps where more particles are found without them; at last what the particles found do not explain.
+    """
     make = partial(make_field, micrograph, pixel, options.largest, options.lowpass / 4, options.white)
     field = make()
-    rims = edges(field, options.largest)
-    field = make(rims) if rims.any() else field
+    left_out = outstanding(field, options.largest, RIM)
+    field = make(left_out) if left_out.any() else field
     maps, xy = learn(field, options)
-    if len(xy) >= ENOUGH and (bad := contamination(field, xy, 0.5 * (options.smallest + options.largest)) & ~rims).any():
-        maps, _ = learn(make(bad | rims), options)
+    lumps = outstanding(field, options.largest, LUMP) & ~left_out
+    if lumps.any():
+        without = make(left_out | lumps)
+        other, more = learn(without, options)
+        if len(more) > len(xy):
+            field, maps, xy, left_out = without, other, more, left_out | lumps
+    if len(xy) >= ENOUGH and (bad := contamination(field, xy, 0.5 * (options.smallest + options.largest)) & ~left_out).any():
+        maps, _ = learn(make(bad | left_out), options)
     return maps
 
 

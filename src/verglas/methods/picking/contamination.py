@@ -7,8 +7,8 @@ from verglas.methods.picking.field import Field
 
 TIMES = 2.5
 """Two particles on top of each other, and some."""
-STEEP, LONG = 4.5, 2.5
-"""Edges are so many standard deviations deep, and so many diameters long."""
+RIM, LUMP = (4.5, 2.5), (8.0, 0.4)
+"""Standard deviations deep, diameters long: rims of carbon, grid bars and large ice; and lumps, which strong particles could be too."""
 
 
 def contamination(field: Field, xy: np.ndarray, diameter: float) -> np.ndarray:
@@ -26,13 +26,13 @@ def contamination(field: Field, xy: np.ndarray, diameter: float) -> np.ndarray:
     return wide & bool(large.any())
 
 
-def edges(field: Field, diameter: float) -> np.ndarray:
-    """(rows, columns) bool: connected places where `depth` is beyond STEEP of its robust standard deviations and that stretch over LONG diameters:
-    the rims of carbon, grid bars and large ice, known before any particle is; widened by diameter / 5."""
-    height, size = np.abs(field.depth), diameter / field.pixel
-    found, count = ndimage.label(height > STEEP * 1.4826 * float(np.median(height)), np.ones((3, 3)))
+def outstanding(field: Field, diameter: float, limits: tuple[float, float]) -> np.ndarray:
+    """(rows, columns) bool: connected places where `depth` is beyond limits[0] of its robust standard deviations and that stretch over limits[1]
+    diameters, known before any particle is; widened by diameter / 5."""
+    (steep, long), height, size = limits, np.abs(field.depth), diameter / field.pixel
+    found, count = ndimage.label(height > steep * 1.4826 * float(np.median(height)), np.ones((3, 3)))
     spans = [max(part.stop - part.start for part in one) for one in ndimage.find_objects(found, count)]
-    large = np.array([False, *(span >= LONG * size for span in spans)])
+    large = np.array([False, *(span >= long * size for span in spans)])
     if not large.any():
         return np.zeros(height.shape, dtype=bool)
     return np.asarray(ndimage.distance_transform_edt(~large[found]) <= size / 5)
