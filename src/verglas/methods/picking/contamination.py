@@ -28,11 +28,15 @@ def contamination(field: Field, xy: np.ndarray, diameter: float) -> np.ndarray:
 
 def outstanding(field: Field, diameter: float, limits: tuple[float, float]) -> np.ndarray:
     """(rows, columns) bool: connected places where `depth` is beyond limits[0] of its robust standard deviations and that stretch over limits[1]
-    diameters, known before any particle is; widened by diameter / 5."""
+    diameters, known before any particle is; widened by diameter / 5, with what they enclose if it is less than (4 diameters)^2."""
     (steep, long), height, size = limits, np.abs(field.depth), diameter / field.pixel
     found, count = ndimage.label(height > steep * 1.4826 * float(np.median(height)), np.ones((3, 3)))
     spans = [max(part.stop - part.start for part in one) for one in ndimage.find_objects(found, count)]
     large = np.array([False, *(span >= long * size for span in spans)])
     if not large.any():
         return np.zeros(height.shape, dtype=bool)
-    return np.asarray(ndimage.distance_transform_edt(~large[found]) <= size / 5)
+    wide = ndimage.distance_transform_edt(~large[found]) <= size / 5
+    parts, count = ndimage.label(~wide)
+    small = np.bincount(parts.ravel(), minlength=count + 1) < (4 * size) ** 2
+    small[0] = True
+    return np.asarray(small[parts])

@@ -125,8 +125,8 @@ def variances(bank: Bank, field: Field, power: Tensor) -> Tensor:
 
 def score_maps(field: Field, bank: Bank, best: Tensor, decoy: Tensor, which: Tensor) -> ScoreMaps:
     """Flat maps of rows * columns places as they are kept."""
-    turned = (one[which].reshape(field.size).numpy() for one in (bank.template, bank.psi))
-    return ScoreMaps(best.view(field.size).numpy(), decoy.view(field.size).numpy(), *turned, field.pixel, field.scale, field.offset)
+    template, psi = (one[which].reshape(field.size).numpy() for one in (bank.template, bank.psi))
+    return ScoreMaps(best.view(field.size).numpy(), decoy.view(field.size).numpy(), template, psi, field.pixel, field.scale, field.offset)
 
 
 def template_energy(bank: Bank, of: Spectra) -> Tensor:
