@@ -22,8 +22,7 @@ def contamination(field: Field, xy: np.ndarray, diameter: float) -> np.ndarray:
     area = np.bincount(strange.ravel(), minlength=count + 1)
     large = area >= (size / 5) ** 2
     large[0] = False
-    wide: np.ndarray = ndimage.distance_transform_edt(~large[strange]) <= size / 5
-    return wide & bool(large.any())
+    return _filled(large[strange], size) if large.any() else np.zeros(height.shape, dtype=bool)
 
 
 def outstanding(field: Field, diameter: float, limits: tuple[float, float]) -> np.ndarray:
@@ -35,7 +34,12 @@ def outstanding(field: Field, diameter: float, limits: tuple[float, float]) -> n
     large = np.array([False, *(span >= long * size for span in spans)])
     if not large.any():
         return np.zeros(height.shape, dtype=bool)
-    wide = ndimage.distance_transform_edt(~large[found]) <= size / 5
+    return _filled(large[found], size)
+
+
+def _filled(large: np.ndarray, size: float) -> np.ndarray:
+    """(rows, columns) bool widened by size / 5 px, with what it encloses if that is less than (4 size)^2."""
+    wide = ndimage.distance_transform_edt(~large) <= size / 5
     parts, count = ndimage.label(~wide)
     small = np.bincount(parts.ravel(), minlength=count + 1) < (4 * size) ** 2
     small[0] = True
