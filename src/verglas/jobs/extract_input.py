@@ -10,9 +10,9 @@ import numpy as np
 from verglas.errors import InputError
 from verglas.io import labels as L
 from verglas.io.coordinates import FOM, read_coordinates, stem
-from verglas.io.micrographs_star import read_micrographs
 from verglas.io.mrc_header import read_header
 from verglas.io.particles_star import read_particles
+from verglas.jobs.micrograph_door import open_table
 from verglas.types import Coordinates, Defocus, ImageRefs, Micrographs, OpticsGroup, Particles, Poses
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ def rows_of_each(stack: np.ndarray) -> list[tuple[int, np.ndarray]]:
 
 def open_wanted(params: "ExtractParams", project: Path) -> Wanted:
     """Read the tables and the headers of the micrographs; raises where they do not fit."""
-    micrographs = read_micrographs(params.micrographs)
-    if micrographs.movies:
-        raise InputError("these are movies", where=str(params.micrographs), remedy="correct their motion first and give corrected_micrographs.star")
+    micrographs = open_table(params.micrographs)
     if params.particles is not None:
         particles, warnings = _again(params, micrographs)
     else:

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from verglas.errors import InputError
 from verglas.jobs.each import check_workers, workers_option
 from verglas.jobs.spec import Context, Job, JobParams, Plan, PlanLine, option
 
@@ -44,6 +45,8 @@ def check(params: LiveParams, context: Context) -> Plan:
     from verglas.jobs.live_stages import stages_of
 
     check_workers(params.workers)
+    if not params.batch and not params.idle:
+        raise InputError("--batch 0 waits for the last movie, and without --idle there is none", remedy="give --idle, such as 10 minutes")
     stages = stages_of(params)
     return Plan((
         PlanLine("watches", params.movies, f"a file is complete after {params.settle:g} s without a change"),
