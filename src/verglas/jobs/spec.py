@@ -165,11 +165,15 @@ class PlanLine:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a checked job is going to do and need; `inputs`: files found through the parameters (image stacks)."""
+    """What a checked job is going to do and need; `inputs`: files found through the parameters (image stacks).
+
+    found: what was read for it, so that the run (Context.found) need not read it again.
+    """
 
     lines: tuple[PlanLine, ...] = ()
     warnings: tuple[str, ...] = ()
     inputs: tuple[Path, ...] = ()
+    found: object = None
 
 
 @dataclass(frozen=True)
