@@ -200,6 +200,18 @@ def test_dust_goes_and_other_pixel_sizes_are_told(project: Path) -> None:
     assert "has 2.5000 Å in its header" in (dusty / "run.out").read_text() and "says 2.0000 Å" in (dusty / "run.out").read_text()
 
 
+def test_one_optics_group_in_micrographs_of_two_pixel_sizes_is_refused(project: Path) -> None:
+    options = {"micrographs": project / "mics.star", "box": 32}
+    first = job("extract", project, coordinates=project / "picks.star", **options)
+    table = read_star(project / "mics.star")
+    groups = {label: np.concatenate([column, column]) for label, column in table["optics"].columns.items()}
+    groups |= {"rlnOpticsGroup": np.array([1, 2]), "rlnMicrographPixelSize": np.array([2.0, 3.0])}
+    rows = Table(table["micrographs"].columns | {"rlnOpticsGroup": np.array([1, 2])})
+    write_star(project / "mics.star", {"optics": Table(groups), "micrographs": rows})
+    with pytest.raises(VerglasError, match=r"optics group 1 lie in micrographs of 2 and 3 Å/px"):
+        job("extract", project, particles=first / "particles.star", **options)
+
+
 def test_signal_that_left_the_box_comes_back(tmp_path: Path) -> None:
     """A point seen through the CTF, times the CTF: as if the whole micrograph had been multiplied, less exactly in a window of the box."""
     size, box = 512, 64
