@@ -40,8 +40,9 @@ class Live:
         self.pages = Pages(context)
 
     def show(self) -> None:
-        """Pages of this job and of its stages, when there is time."""
-        self.pages.show([self.context.output, *(self.context.project / name for name in self.chain.folders.values())])
+        """Pages of this job and of its stages, when there is time; classifications write their own."""
+        folders = [name for stage, name in self.chain.folders.items() if not stage.startswith(NAME)]
+        self.pages.show([self.context.output, *(self.context.project / name for name in folders)])
 
     def new(self) -> tuple[list[str], int]:
         """(complete movies that have not been through a round, number of those still being written)."""
