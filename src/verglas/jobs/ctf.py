@@ -61,11 +61,10 @@ def check(params: CtfParams, context: Context) -> Plan:
 
 def prepared(params: CtfParams, context: Context) -> "FitOne":
     """What is done to each micrograph, from a STAR file that has been checked."""
-    from verglas.io.micrographs_star import read_micrographs
-    from verglas.jobs.ctf_work import FitOne, door, sources
+    from verglas.jobs.ctf_work import FitOne, sources
+    from verglas.jobs.micrograph_door import open_table
 
-    micrographs = read_micrographs(params.micrographs)
-    door(micrographs, params.micrographs)
+    micrographs = open_table(params.micrographs)
     inputs, kind, told = sources(micrographs, params.use_power_spectra, params.use_no_dw)
     if params.tilt and kind == "spectra":
         raise InputError("the tilt cannot be seen in power spectra of whole micrographs", where="--tilt", remedy="add --no-use-power-spectra")

@@ -76,14 +76,6 @@ class FitOne:
         self.image(0)
 
 
-def door(micrographs: Micrographs, path: Path) -> None:
-    """Micrographs, at least one. (Voltage, Cs and contrast are checked when the optics table is read.)"""
-    if micrographs.movies:
-        raise InputError("these are movies", where=str(path), remedy="correct their motion first: verglas motioncorr")
-    if not len(micrographs):
-        raise InputError("no micrographs", where=str(path), remedy="give another STAR file")
-
-
 def sources(micrographs: Micrographs, power_spectra: bool, no_dw: bool) -> tuple[tuple[str, ...], str, str]:
     """The files to fit, whether they are spectra or images, and in words why."""
     extra = micrographs.extra

@@ -63,7 +63,7 @@ class MotionWork:
         write_motion(root.with_suffix(".star"), track)
         row |= {"rlnMicrographMetadata": named_in(self.project, root.with_suffix(".star"))} | accumulated(track)
         report = {"shifts": np.round(track.shifts, 3).tolist(), "hot": len(movie.hot), "bad": len(movie.bad), "iterations": motion.iterations,
-                  "error": motion.error, "local_rms": motion.local_rms, "warnings": [*motion.warnings, *far(track)]}
+                  "error": motion.error, "local_rms": motion.local_rms, "warnings": [*motion.warnings, *far(track), *damage(frames)]}
         return {"star": row, "report": report}
 
     def _eer(self, path: Path) -> tuple[int, int]:
@@ -138,3 +138,10 @@ def accumulated(track: "MotionTrack") -> dict[str, object]:
 def far(track: "MotionTrack") -> list[str]:
     moved = float(np.hypot(*(track.shifts - track.shifts[0]).T).max()) * track.pixel_size
     return [f"moved by {moved:.0f} Å"] if moved > FAR else []
+
+
+def damage(frames: Frames) -> list[str]:
+    """Hardware frames of an EER movie that could not be used."""
+    numbers = sorted(getattr(frames, "damaged", ()))
+    shown = ", ".join(map(str, numbers[:5])) + (", ..." if len(numbers) > 5 else "")
+    return [f"{len(numbers)} of its hardware frames are damaged and left out ({shown})"] if numbers else []

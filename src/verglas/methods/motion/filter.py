@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from verglas.core.fourier import crop
 from verglas.methods.motion.dose import attenuation
-from verglas.methods.motion.sums import crop
 
 LOWEST = 6.0
 """Cycles per side below which brightness of the beam outweighs the specimen."""
