@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
+from verglas.core.local_motion import local_shift
 from verglas.io.motion_star import read_motion
 from verglas.io.mrc import read_volume
-from verglas.methods.motion.model import local_shift
 
 PIXEL, DOSE, KV = 0.885, 1.277, 200.0
 PATCHES = 5

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from verglas.core.local_motion import local_shift
 from verglas.methods.motion import Exposure, align, condition
 from verglas.methods.motion.align import group_frames
 from verglas.methods.motion.fit import equations, first_priors, make_design, solve
-from verglas.methods.motion.model import local_shift
 from verglas.methods.motion.steps import covariance, learned, usual
 
 SIZE, FRAMES = 384, 12

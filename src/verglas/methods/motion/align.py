@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from verglas.core.local_motion import SPACE, TIME, local_shift
 from verglas.methods.motion import fit, warp
 from verglas.methods.motion.conditioning import Movie
 from verglas.methods.motion.dose import dose_after
 from verglas.methods.motion.filter import Filtered, filtered, slope
-from verglas.methods.motion.model import SPACE, TIME, local_shift
 from verglas.methods.motion.search import TOLERANCE, search
 from verglas.types.motion import MotionTrack, PatchTracks
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from verglas.methods.motion.model import SPACE, TIME, basis
+from verglas.core.local_motion import SPACE, TIME, basis
 from verglas.methods.motion.steps import Steps, learned, usual
 from verglas.methods.motion.steps import covariance as covariance_of_steps
 
