@@ -112,7 +112,8 @@ def apply(resources: Resources) -> None:
         numba.set_num_threads(min(resources.threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
     else:
         os.environ["NUMBA_NUM_THREADS"] = str(resources.threads)  # read when numba is imported, which takes 0.4 s
-    torch.use_deterministic_algorithms(resources.deterministic)
+    if torch.are_deterministic_algorithms_enabled() != resources.deterministic:  # setting it loads torch's compiler, 2 s
+        torch.use_deterministic_algorithms(resources.deterministic)
 
 
 @contextmanager
