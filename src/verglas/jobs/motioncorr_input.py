@@ -17,6 +17,8 @@ from verglas.types import Frames, Micrographs
 
 FEWEST = 3
 """Frames or groups that alignment needs."""
+PROGRAM = 0.5 * 2**30
+"""Bytes of a worker before it has a movie."""
 KNOWN_VOLTAGES = (100.0, 200.0, 300.0)
 JOB_FOLDER = re.compile(r"^[^/]+/job\d+/")
 
@@ -90,7 +92,7 @@ def open_movies(params: MotionParams, context: Context) -> FoundMovies:
     if params.defects is not None:
         read_defects(params.defects, frames.shape)
     pixels = float(np.prod(frames.shape))
-    memory = pixels * (len(used) * (frames.read(used[0]).dtype.itemsize + 2.0) + 4 * 14)
+    memory = pixels * (len(used) * (frames.read(used[0]).dtype.itemsize + 2.0) + 4 * 14) + PROGRAM
     patches = f"local, {params.patches_x} x {params.patches_y} patches" if min(params.patches_x, params.patches_y) > 2 else "whole frame"
     files = tuple(context.project / str(name) for name in movies.name if str(name) not in set(missing))
     warnings = _warnings(params, movies, missing, (dose, gain))
