@@ -1,8 +1,9 @@
 """motioncorr: movies to micrographs, corrected for motion of the whole frame and of its parts, weighted for radiation damage."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from verglas.jobs.each import each, workers_option
+from verglas.jobs.each import each, pool_of, workers_option
 from verglas.jobs.spec import Context, Job, JobParams, Plan, PlanLine, option
 
 FAR = 100.0
@@ -62,7 +63,8 @@ def run(params: MotionParams, context: Context) -> None:
     from verglas.jobs.motioncorr_work import MotionWork
 
     found = context.found if isinstance(context.found, FoundMovies) else open_movies(params, context)
-    work = MotionWork(params, context.output, context.project, context.resources, found.movies, found.dose, found.gain)
+    own = replace(context.resources, threads=pool_of(context, params.workers, len(found.movies)).threads)
+    work = MotionWork(params, context.output, context.project, own, found.movies, found.dose, found.gain)
     outcomes = each(context, [str(name) for name in found.movies.name], work, params.workers, "movies")
     write_joint_star(context, params, found.movies, outcomes)
     tell(context, outcomes)

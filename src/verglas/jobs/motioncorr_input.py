@@ -19,6 +19,8 @@ FEWEST = 3
 """Frames or groups that alignment needs."""
 TRIED = 20
 """Movies that are opened to find a good one."""
+PROGRAM = 0.5 * 2**30
+"""Bytes of a worker before it has a movie."""
 KNOWN_VOLTAGES = (100.0, 200.0, 300.0)
 JOB_FOLDER = re.compile(r"^[^/]+/job\d+/")
 
@@ -84,7 +86,7 @@ def open_movies(params: MotionParams, context: Context) -> FoundMovies:
     if params.defects is not None:
         read_defects(params.defects, frames.shape)
     pixels = float(np.prod(frames.shape))
-    memory = pixels * (len(used) * (frames.read(used[0]).dtype.itemsize + 2.0) + 4 * 14)
+    memory = pixels * (len(used) * (frames.read(used[0]).dtype.itemsize + 2.0) + 4 * 14) + PROGRAM
     patches = f"local, {params.patches_x} x {params.patches_y} patches" if min(params.patches_x, params.patches_y) > 2 else "whole frame"
     files = tuple(context.project / name for name in present)
     warnings = told_missing(missing, len(movies)) + _warnings(params, movies, (dose, gain))

@@ -11,7 +11,7 @@ from verglas.errors import InputError
 from verglas.jobs.folder import named_in
 from verglas.jobs.motioncorr import FAR, MotionParams
 from verglas.jobs.motioncorr_input import eer_options, output_root, used_frames
-from verglas.runtime.resources import Resources
+from verglas.runtime.resources import Resources, torch_threads
 from verglas.types import Frames, Micrographs, OpticsGroup
 
 if TYPE_CHECKING:
@@ -35,13 +35,13 @@ class MotionWork:
     gain: Path | None
 
     def __call__(self, index: int) -> dict[str, object]:
-        import torch
+        with torch_threads(1 if self.resources.device == "cpu" else self.resources.threads):
+            return self._done(index)
 
+    def _done(self, index: int) -> dict[str, object]:
         from verglas.io.motion_star import write_motion
         from verglas.methods.motion import Exposure, align
 
-        if self.resources.device == "cpu":
-            torch.set_num_threads(1)  # many short operations: waiting for one another costs torch's threads more than they gain; numba's gain
         name = str(self.movies.name[index])
         optics = self.movies.optics[self.movies.optics_index[index]]
         path = self.project / name

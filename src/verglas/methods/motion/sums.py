@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from verglas.core import fourier
-from verglas.methods.motion import model, warp, warp_cpu
+from verglas.core import fourier, local_motion
+from verglas.methods.motion import warp, warp_cpu
 from verglas.methods.motion.conditioning import Movie
 from verglas.methods.motion.dose import attenuation
 
@@ -63,7 +63,7 @@ class Wanted:
 
 def motion_polynomials(shifts: np.ndarray, local: np.ndarray | None) -> np.ndarray:
     """(F, 2, 6) float32: global shifts (F, 2) plus the local model (2, 18) as polynomials of u and v, frame by frame."""
-    out = np.zeros((len(shifts), 2, model.SPACE)) if local is None else model.spatial(local, len(shifts))
+    out = np.zeros((len(shifts), 2, local_motion.SPACE)) if local is None else local_motion.spatial(local, len(shifts))
     out[:, :, 0] += shifts
     return out.astype(np.float32)
 
