@@ -7,8 +7,8 @@ import scipy.fft
 
 from verglas.methods.ctffit.lens import Aim, Lens, gamma, rings
 
-_LAYER = 60.0
-"""Å between layers of thick ice."""
+_LAYER = 80.0
+"""Å between layers of thick ice, and of a tilted field."""
 
 
 @dataclass(frozen=True)
@@ -64,3 +64,24 @@ def power(lens: Lens, aim: Aim, pixel_size: float, scene: Scene, looks: float, s
     mirrored = noisy.copy()
     mirrored[1:, 1:256] = noisy[1:, 257:][::-1, ::-1]
     return (expected * mirrored).astype(np.float32)
+
+
+def tilted(lens: Lens, aim: Aim, pixel_size: float, side: int, slope: tuple[float, float], scene: Scene, seed: int) -> np.ndarray:
+    """(side, side): every pixel from the micrograph of its own defocus, aim + slope . (x, y) (x, y in Å from the middle), in steps of 80 Å."""
+    along = (np.arange(side) - (side - 1) / 2) * pixel_size
+    layer = np.rint((slope[0] * along[None] + slope[1] * along[:, None]) / _LAYER).astype(int)
+    image = np.empty((side, side), np.float32)
+    for one in np.unique(layer):
+        image[layer == one] = micrograph(lens, aim.moved(_LAYER * float(one)), pixel_size, side, scene, seed)[layer == one]
+    return image
+
+
+def discs(pixel_size: float, side: int, radius: float, strength: float, seed: int) -> np.ndarray:
+    """(side, side): flat discs of one radius (Å) on white noise of variance 1. Their spectrum has rings, but they are not Thon rings."""
+    rng = np.random.default_rng(seed)
+    image, r = np.zeros((side, side), np.float32), radius / pixel_size
+    y, x = np.mgrid[:2 * int(r) + 5, :2 * int(r) + 5] - int(r) - 2
+    for cx, cy in rng.uniform(r + 3, side - r - 4, (int(0.05 * (side / r) ** 2), 2)):
+        place = slice(int(cy) - int(r) - 2, int(cy) + int(r) + 3), slice(int(cx) - int(r) - 2, int(cx) + int(r) + 3)
+        image[place] -= strength * ((x - cx % 1) ** 2 + (y - cy % 1) ** 2 < r * r)
+    return image + rng.standard_normal(image.shape, dtype=np.float32)

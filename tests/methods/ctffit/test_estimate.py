@@ -7,7 +7,7 @@ from verglas.io.micrographs_star import read_micrographs
 from verglas.io.mrc import read_volume
 from verglas.methods.ctffit import Aim, CtfFit, Lens, Range, estimate, of_amplitudes, of_micrograph, phase_grid, picture
 from verglas.testing.data import shared_data
-from verglas.testing.thon_rings import Scene, micrograph
+from verglas.testing.thon_rings import Scene, discs, micrograph
 from verglas.units import DEGREE, MM, wavelength
 
 WANTED = Range(5000, 50000, 2000, 1000, (0.0,), 30, 4)
@@ -66,6 +66,21 @@ def test_without_rings_the_micrograph_is_bad(seed: int) -> None:
     flat = Lens(0.02, 0.0, np.pi / 2)
     image = micrograph(flat, Aim(0.0), 1.4, 1024, Scene(gradient=0.5, ice=3 * (seed % 2)), seed)
     assert "no Thon rings" in estimate(of_micrograph(image, 1.4), lens(300, 2.7), WANTED).fault
+
+
+@pytest.mark.parametrize(("radius", "strength"), [(35.0, 0.6), (45.0, 2.0), (60.0, 5.0)])
+def test_rings_of_discs_are_not_thon_rings(radius: float, strength: float) -> None:
+    fit = estimate(of_micrograph(discs(1.4, 1152, radius, strength, 1), 1.4), lens(300, 2.7), WANTED)
+    assert fit.score > 30
+    assert fit.fault != ""
+
+
+def test_defocus_out_of_the_range_of_the_search_is_bad() -> None:
+    """Rings of 3500 Å look like those of 5500 Å with other strengths, but only in part."""
+    optics = lens(200, 2.7)
+    fit = estimate(of_micrograph(micrograph(optics, aim(3500, 0, 0), 1.4, 1152, Scene(), 1), 1.4), optics, WANTED)
+    assert fit.score > 30
+    assert fit.fault != ""
 
 
 def test_resolution_is_where_the_rings_end() -> None:

@@ -15,6 +15,7 @@ NOTHING = 25.0
 _NARROWEST = 0.006
 """1/Å: the least half width of the window in which curve and fit are compared."""
 _ICE = (0.25, 0.28)
+_BEFORE_ICE = 0.24
 _AROUND_ICE = (0.20, 0.34)
 
 
@@ -91,6 +92,18 @@ def correlation(cells: Cells, lens: Lens, aim: Aim, finest: float) -> float:
     weight = cells.weight * (cells.k <= 1.0 / finest)
     pixels = (weight * cells.data**2).sum() + cells.variance * np.maximum(weight - 1, 0).sum()
     return float((weight * cells.data * model).sum() / np.sqrt(max(pixels * (weight * model**2).sum(), 1e-30)))
+
+
+def explained(cells: Cells, curves: Profile) -> float:
+    """The part of sum of weight average^2 / variance - 1, what the equi-phase average has beyond noise, that strength rings explains; at most 1.
+
+    Only shells coarser than the rings of ice count. The sum may be less by chance: two of its standard deviations are granted.
+    """
+    use = curves.k < _BEFORE_ICE
+    weight, fitted = use * cells.weight.sum(0) / cells.variance, curves.strength * curves.rings
+    there = float((weight * curves.average**2).sum()) - use.sum() - 2.0 * np.sqrt(2.0 * use.sum())
+    seen = float((weight * (2.0 * curves.average - fitted) * fitted).sum())
+    return min(1.0, seen / there) if there > 0 else 1.0
 
 
 def ice_ring(spectrum: Spectrum) -> float | None:

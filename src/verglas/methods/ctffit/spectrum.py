@@ -73,11 +73,15 @@ def powers(image: np.ndarray, tiles: Tiles, finer: int = 1) -> Iterator[np.ndarr
 
 def of_micrograph(image: np.ndarray, pixel_size: float, box: int = 512) -> Spectrum:
     """The sum of the power of its tiles."""
-    cut = tiles(image, pixel_size, box)
-    total = np.zeros((cut.box, cut.box), np.float32)
-    for power in powers(image, cut):
+    return of_tiles(image, tiles(image, pixel_size, box))
+
+
+def of_tiles(image: np.ndarray, tiles: Tiles) -> Spectrum:
+    """The same of tiles that have been cut."""
+    total = np.zeros((tiles.box, tiles.box), np.float32)
+    for power in powers(image, tiles):
         total += power
-    return Spectrum(total, cut.pixel_size)
+    return Spectrum(total, tiles.pixel_size)
 
 
 def _starts(length: int, side: int) -> np.ndarray:

@@ -13,6 +13,8 @@ _STEP = 20.0
 """Å: the largest thickness that is tried, and the step between two."""
 _SEEN = 12.0
 """Log likelihood ratio to the thinnest ice below which the turning over of the rings cannot be told from their mere fading."""
+_PLAUSIBLE = 4.0
+"""Log likelihood ratio to the best down to which a thickness is still possible."""
 _ENVELOPE = 4
 """Coefficients of the log of the strength of the rings: a cubic of k."""
 _COUNT = 60
@@ -21,7 +23,7 @@ _COUNT = 60
 
 @dataclass(frozen=True)
 class Thickness:
-    """value and its standard error, Å; or, when the rings do not reach the first node, None and `below`: what it is less than (95 %)."""
+    """value and its standard error, Å; or, when the rings do not reach the first node, None and `below`: what it is hardly more than."""
 
     value: float | None
     error: float
@@ -38,7 +40,7 @@ def thickness(data: Cells, lens: Lens, aim: Aim, finest: float) -> Thickness:
     best = int(np.argmax(score))
     likely = np.exp(score - score[best])
     likely /= likely.sum()
-    below = float(grid[np.searchsorted(np.cumsum(likely), 0.95)])
+    below = float(grid[np.flatnonzero(score > score[best] - _PLAUSIBLE)[-1]])
     node = 1.0 / (lens.wavelength * k[-1] ** 2)
     if score[best] - score[grid <= node].max(initial=score[0]) < _SEEN:
         return Thickness(None, 0.0, below)

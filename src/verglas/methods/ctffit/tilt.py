@@ -9,15 +9,17 @@ from scipy.interpolate import CubicSpline
 from scipy.optimize import minimize
 
 from verglas.methods.ctffit.cells import cells
-from verglas.methods.ctffit.estimate import CtfFit
+from verglas.methods.ctffit.estimate import CtfFit, estimate
 from verglas.methods.ctffit.lens import Aim, Lens, rings, stretched
 from verglas.methods.ctffit.search import Range
-from verglas.methods.ctffit.spectrum import Spectrum, Tiles, powers
+from verglas.methods.ctffit.spectrum import Spectrum, Tiles, of_tiles, powers
 
 STEEPEST = 2.0
 """Tangent of the largest tilt that is searched (63 degrees)."""
 _STEP = 60.0
 """Å of defocus between two places of the tables; they are interpolated by cubic splines."""
+_CLEAR = 20.0
+"""Log likelihood ratio to no tilt that noise does not reach."""
 _LOOSE = 1500.0
 """Å: how far the defocus of the middle may be from that of the whole spectrum, which a tilt blurs."""
 
@@ -33,6 +35,20 @@ class Tilt:
     axis_error: float
     slope: tuple[float, float]
     gain: float
+
+
+def estimate_tilted(image: np.ndarray, tiles: Tiles, lens: Lens, wanted: Range) -> tuple[Spectrum, CtfFit, Tilt | None]:
+    """The spectrum corrected for the tilt, its fit (the defocus at the middle of the field), and the tilt: found from the fit of the plain
+    spectrum, which a tilt blurs, and again from that of the corrected one. Where the plain spectrum has no good fit the tilt must be clear."""
+    spectrum = of_tiles(image, tiles)
+    plain = fit = estimate(spectrum, lens, wanted)
+    for _ in range(2):
+        found = tilt(image, tiles, lens, fit, wanted)
+        if found is None or (plain.fault and found.gain < _CLEAR):
+            return of_tiles(image, tiles), plain, None
+        spectrum = corrected(image, tiles, lens, fit.aim, found.slope)
+        fit = estimate(spectrum, lens, wanted)
+    return spectrum, fit, found
 
 
 def corrected(image: np.ndarray, tiles: Tiles, lens: Lens, aim: Aim, slope: tuple[float, float]) -> Spectrum:
@@ -69,8 +85,8 @@ def tilt(image: np.ndarray, tiles: Tiles, lens: Lens, fit: CtfFit, wanted: Range
     if len(tiles.places) < 6:
         return None
     reach = float(np.abs(tiles.places).max())
-    offsets = np.arange(-(1.5 * STEEPEST * reach + _LOOSE), 1.5 * STEEPEST * reach + _LOOSE + _STEP, _STEP)
-    offsets = offsets[offsets > 1500.0 - fit.aim.mean]
+    farthest = STEEPEST * float(np.hypot(*tiles.places.T).max()) + _LOOSE
+    offsets = np.arange(max(-farthest, 1500.0 - fit.aim.mean), farthest + _STEP, _STEP)
     table = _tables(image, tiles, lens, fit, wanted, offsets) / _overlap(image.shape, tiles)
     start = _start(table, tiles.places, offsets, reach)
     curves = CubicSpline(offsets, table, axis=1)
@@ -84,10 +100,10 @@ def tilt(image: np.ndarray, tiles: Tiles, lens: Lens, fit: CtfFit, wanted: Range
     flat = minimize(lambda z: loss(np.array([z[0], 0.0, 0.0])), best.x[:1], method="Nelder-Mead")
     covariance = np.linalg.pinv(_curvature(loss, best.x))[1:, 1:] / reach**2
     sx, sy = best.x[1:] / reach
-    steep = hypot(sx, sy)
-    along = np.array([sx, sy]) / max(steep, 1e-9)
-    errors = [float(np.sqrt(max(0.0, one @ covariance @ one))) for one in (along, np.array([-along[1], along[0]]))]
-    return Tilt(atan(steep), (atan2(sy, sx) + pi / 2) % pi, errors[0] / (1 + steep**2), min(pi / 2, errors[1] / max(steep, 1e-9)),
+    steep = hypot(float(sx), float(sy))
+    along = best.x[1:] / max(steep * reach, 1e-9)
+    errors = [max(0.0, float(one @ covariance @ one)) ** 0.5 for one in (along, np.array([-along[1], along[0]]))]
+    return Tilt(atan(steep), float((atan2(sy, sx) + pi / 2) % pi), errors[0] / (1 + steep**2), min(pi / 2, errors[1] / max(steep, 1e-9)),
                 (float(sx), float(sy)), float(flat.fun - best.fun))
 
 
@@ -126,7 +142,7 @@ def _start(table: np.ndarray, places: np.ndarray, offsets: np.ndarray, reach: fl
         score = table[rows, index].sum(0)
         if score.max() > best:
             best = float(score.max())
-            m, j = np.unravel_index(np.argmax(score), score.shape)
+            m, j = divmod(int(np.argmax(score)), score.shape[1])
             found = np.array([middles[m], along_x, along_y[j]])
     return found
 
