@@ -1,6 +1,7 @@
 """CTF fits against simulated truth of many kinds.
 
-    nice -n 5 env OMP_NUM_THREADS=1 PYTHONPATH=src python bench/ctf_truth.py [wide N] [phase N] [discs N] [tilt N] [thickness N] [particles N] [seed S]
+    nice -n 5 env OMP_NUM_THREADS=1 PYTHONPATH=src python bench/ctf_truth.py [wide N] [phase N] [discs N] [tilt N] [thickness N] [particles N]
+        [seed S]
 
 wide: power spectra of 200 and 300 kV, Cs 0.01 and 2.7 mm, amplitude contrast 0.07 and 0.1, 0.3 to 5 µm, astigmatism up to 3000 Å, 1.4 to 2 Å, any
 strength, envelope and number of tiles; counts fits that are wrong (by more than 150 Å) though called good, and right though called bad.
@@ -44,8 +45,8 @@ def wide(count: int, first: int, phase: bool) -> None:
         turn = abs(((fit.aim.phase - aim.phase) / DEGREE + 90) % 180 - 90)
         rows.append((abs(fit.aim.mean - mean), fit.fault == "", turn, fit.errors[0], time.process_time() - start))
         if rows[-1][1] == (rows[-1][0] > 150) or (phase and rows[-1][1] and turn > 5):
-            print(f"{seed}: {mean:.0f} Å off {fit.aim.mean - mean:+.0f} ± {fit.errors[0]:.0f}, {turn:.1f}°, score {fit.score:.0f} rival {fit.rival:.0f} "
-                  f"res {fit.resolution:.1f} explained {fit.explained:.2f} {fit.fault or 'GOOD'}", flush=True)
+            print(f"{seed}: {mean:.0f} Å off {fit.aim.mean - mean:+.0f} ± {fit.errors[0]:.0f}, {turn:.1f}°, score {fit.score:.0f} rival "
+                  f"{fit.rival:.0f} res {fit.resolution:.1f} explained {fit.explained:.2f} {fit.fault or 'GOOD'}", flush=True)
     off, good, turn, error, took = np.array(rows, dtype=float).T
     good = good > 0
     print(f"{count} spectra, {good.sum()} called good: off by {np.median(off[good]):.1f} Å (median), {np.percentile(off[good], 95):.0f} (95 %), "
@@ -93,8 +94,8 @@ def thicknesses(count: int, first: int) -> None:
         print(f"{truth:.0f} Å: {told}; node at {np.sqrt(lens.wavelength * max(truth, 1)):.1f} Å, defocus off {fit.aim.mean - aim.mean:+.0f} Å, "
               f"res {fit.resolution:.1f} Å {fit.fault}", flush=True)
     off = np.array(pulls)
-    print(f"{len(pulls)} of {count} found: off by {np.median(np.abs(off[:, 0])):.0f} Å (median), {np.abs(off[:, 0]).max():.0f} (largest), rms of off / "
-          f"standard error {np.sqrt(np.mean((off[:, 0] / off[:, 1]) ** 2)):.2f}")
+    print(f"{len(pulls)} of {count} found: off by {np.median(np.abs(off[:, 0])):.0f} Å (median), {np.abs(off[:, 0]).max():.0f} (largest), rms of off "
+          f"/ standard error {np.sqrt(np.mean((off[:, 0] / off[:, 1]) ** 2)):.2f}")
 
 
 def field(rng: np.random.Generator, lens: Lens, aim: Aim, pixel: float, spread: float) -> tuple[np.ndarray, float]:
@@ -133,9 +134,9 @@ def particles(count: int, first: int) -> None:
             fit = estimate(of_micrograph(image, pixel), lens, WANTED)
             rows.append((abs(fit.aim.mean - aim.mean), abs(fit.aim.mean - median), fit.fault != "", fit.resolution))
         off = np.array(rows)
-        print(f"{count} micrographs, particles spread by {spread:.0f} Å: off from the ice {np.median(off[:, 0]):.0f} Å (median), {off[:, 0].max():.0f} "
-              f"(largest); from the median particle {np.median(off[:, 1]):.0f}, {off[:, 1].max():.0f}; called bad {off[:, 2].sum():.0f}; fit to "
-              f"{np.median(off[:, 3]):.1f} Å", flush=True)
+        near, median = (f"{np.median(one):.0f} Å (median), {one.max():.0f} (largest)" for one in off.T[:2])
+        print(f"{count} micrographs, particles spread by {spread:.0f} Å: off from the ice {near}; from the median particle {median}; called bad "
+              f"{off[:, 2].sum():.0f}; fit to {np.median(off[:, 3]):.1f} Å", flush=True)
 
 
 if __name__ == "__main__":

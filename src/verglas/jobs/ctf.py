@@ -29,7 +29,8 @@ class CtfParams(JobParams):
                                 relion="dast")
     phase_shift: bool = option(False, help="Fit the phase shift of a phase plate too.", relion="do_phaseshift")
     min_phase: float = option(0.0, help="Search phase shifts from here.", unit="°", ge=0, le=180, level="advanced", relion="phase_min")
-    max_phase: float = option(180.0, help="Search phase shifts up to here.", unit="°", ge=0, le=180, level="advanced", relion="phase_max")
+    max_phase: float = option(180.0, help="Up to here; if the same as --min-phase, it is known.", unit="°", ge=0, le=180, level="advanced",
+                              relion="phase_max")
     phase_step: float = option(10.0, help="Step of the search of phase shifts.", unit="°", ge=1, le=45, level="advanced", relion="phase_step")
     tilt: bool = option(False, help="Estimate the tilt of the specimen too and correct the spectrum for it: sharper rings (needs the micrographs).")
     thickness: bool = option(False, help="Estimate the thickness of the ice too, from where the rings fade and turn over.")
@@ -45,7 +46,7 @@ def check(params: CtfParams, context: Context) -> Plan:
     if params.min_resolution <= 1.5 * params.max_resolution:
         raise InputError(f"from {params.min_resolution:g} to {params.max_resolution:g} Å holds too few rings",
                          where="--min-resolution, --max-resolution", remedy="e.g. 30 and 4 Å")
-    if params.phase_shift and params.max_phase <= params.min_phase:
+    if params.phase_shift and params.max_phase < params.min_phase:
         raise InputError(f"from {params.min_phase:g} to {params.max_phase:g}° is no range", where="--min-phase, --max-phase",
                          remedy="the second must be larger; leave --phase-shift out if there is no phase plate")
     work = prepared(params, context)

@@ -51,7 +51,7 @@ class CtfFit:
 
 
 def estimate(spectrum: Spectrum, lens: Lens, wanted: Range) -> CtfFit:
-    """Rings between wanted.coarsest and wanted.finest; with phases (0,) the phase shift stays 0, otherwise it is fitted too."""
+    """Rings between wanted.coarsest and wanted.finest; with one phase the phase shift stays that, with more it is fitted too."""
     data = cells(spectrum, wanted.coarsest, min(SHOWN, wanted.finest))
     best, rival = _best(data, lens, wanted)
     return _judged(spectrum, data, lens, best, rival, wanted)
