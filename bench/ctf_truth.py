@@ -98,8 +98,8 @@ def thicknesses(count: int, first: int) -> None:
           f"/ standard error {np.sqrt(np.mean((off[:, 0] / off[:, 1]) ** 2)):.2f}")
 
 
-def field(rng: np.random.Generator, lens: Lens, aim: Aim, pixel: float, spread: float) -> tuple[np.ndarray, float]:
-    """(1536, 1536) micrograph of 50 blobby particles in ice, 30 e/Å², and the median defocus of the particles; the ice is at `aim`."""
+def field(rng: np.random.Generator, lens: Lens, aim: Aim, pixel: float, spread: float) -> tuple[np.ndarray, float, float]:
+    """(1536, 1536) micrograph of 50 blobby particles in ice, 30 e/Å², the defocus of its ice, and the median of the particles."""
     side = 1536
     ky, kx = scipy.fft.fftfreq(side)[:, None] / pixel, scipy.fft.rfftfreq(side)[None] / pixel
     k2 = kx * kx + ky * ky
@@ -108,8 +108,8 @@ def field(rng: np.random.Generator, lens: Lens, aim: Aim, pixel: float, spread: 
     def transfer(mean: float) -> np.ndarray:
         return np.sin(gamma(lens, Aim(mean, aim.a1, aim.a2), k2, (kx * kx - ky * ky) / safe, 2 * kx * ky / safe))
 
-    groups = aim.mean + (spread * rng.standard_normal(11) if spread else np.zeros(1))
-    total = scipy.fft.rfft2(rng.standard_normal((side, side))) * np.exp(-20 * k2) * transfer(aim.mean)
+    groups = aim.mean + spread * rng.standard_normal(11 if spread else 1)
+    total = scipy.fft.rfft2(rng.standard_normal((side, side))) * np.exp(-20 * k2) * transfer(float(groups[0]))
     total *= 0.04 / scipy.fft.irfft2(total, s=(side, side)).std()
     for one in groups:
         points = np.zeros((side, side))
@@ -120,7 +120,7 @@ def field(rng: np.random.Generator, lens: Lens, aim: Aim, pixel: float, spread: 
         total += 0.5 * density * transfer(float(one)) / pixel**2
     shot = rng.standard_normal((side, side)) / np.sqrt(30 * pixel**2)
     image: np.ndarray = (scipy.fft.irfft2(total * np.exp(-15 * k2), s=(side, side)) + shot).astype(np.float32)
-    return image, float(np.median(groups))
+    return image, float(groups[0]), float(np.median(groups))
 
 
 def particles(count: int, first: int) -> None:
@@ -130,9 +130,9 @@ def particles(count: int, first: int) -> None:
             rng = np.random.default_rng(seed)
             lens, pixel = lens_of(rng), rng.choice([0.7, 0.9, 1.1, 1.4])
             aim = aim_of(rng.uniform(6000, 25000), rng.uniform(0, 500), rng.uniform(0, np.pi))
-            image, median = field(rng, lens, aim, pixel, spread)
+            image, ice, median = field(rng, lens, aim, pixel, spread)
             fit = estimate(of_micrograph(image, pixel), lens, WANTED)
-            rows.append((abs(fit.aim.mean - aim.mean), abs(fit.aim.mean - median), fit.fault != "", fit.resolution))
+            rows.append((abs(fit.aim.mean - ice), abs(fit.aim.mean - median), fit.fault != "", fit.resolution))
         off = np.array(rows)
         near, median = (f"{np.median(one):.0f} Å (median), {one.max():.0f} (largest)" for one in off.T[:2])
         print(f"{count} micrographs, particles spread by {spread:.0f} Å: off from the ice {near}; from the median particle {median}; called bad "

@@ -11,7 +11,7 @@ from verglas.methods.ctffit.lens import Aim, Lens, rings, slab
 THICKEST = 5000.0
 _STEP = 20.0
 """Å: the largest thickness that is tried, and the step between two."""
-_SEEN = 12.0
+_SEEN = 7.0
 """Log likelihood ratio to the thinnest ice below which the turning over of the rings cannot be told from their mere fading."""
 _PLAUSIBLE = 4.0
 """Log likelihood ratio to the best down to which a thickness is still possible."""
