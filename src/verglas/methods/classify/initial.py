@@ -46,6 +46,7 @@ def from_particles(source: Source, box: int, pixel: float, plan: ClassPlan, gene
         smooth = _filtered(average, pixel, lowpass, plan.flat)
         if len(group) > 1:
             start = symmetrise_map(smooth, group)
+            start = _filtered((start - start.mean()) * (average.std() / start.std().clamp(min=1e-30)), pixel, lowpass, plan.flat)
         else:
             start = _filtered(_blobs(smooth, plan.search.diameter / pixel, generator), pixel, lowpass, plan.flat)
         out.append(start * soft_sphere(box, plan.search.diameter / (2 * pixel), MASK_EDGE_PX, dims))
