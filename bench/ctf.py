@@ -3,25 +3,30 @@
     nice -n 5 env OMP_NUM_THREADS=1 PYTHONPATH=src VERGLAS_TEST_DATA=/path/to/data python bench/ctf.py
         [spectra] [fields] [simulated N] [phase N] [empty N]
 
-spectra: 24 real power spectra, CTFFIND's values as reference. fields: 8 real micrographs, whole, and left and right half (which differ by the tilt of
-the specimen too). simulated, phase: N micrographs of known CTF,
+spectra: 24 real power spectra, CTFFIND's values as reference. fields: 8 real micrographs, whole and halves, with and without
+their tilt. simulated, phase: N micrographs of known CTF,
 80 to 300 kV, 0.5 to 2 Å, 0.5 to 5 µm, with ice rings, gradients and weak rings. empty: N micrographs without rings; none may be called good.
+More simulations: bench/ctf_truth.py.
 """
 
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from verglas.io.micrographs_star import read_micrographs
 from verglas.io.mrc import read_volume
-from verglas.methods.ctffit import Aim, CtfFit, Lens, Range, estimate, of_amplitudes, of_micrograph, phase_grid
+from verglas.methods.ctffit import Aim, CtfFit, Lens, Range, estimate, estimate_tilted, of_amplitudes, of_micrograph, phase_grid, tiles
+from verglas.methods.ctffit.spectrum import of_tiles
+from verglas.methods.ctffit.tilt import corrected
 from verglas.testing.thon_rings import Scene, micrograph
 from verglas.units import DEGREE, MM, wavelength
 
 DATA = Path(os.environ.get("VERGLAS_TEST_DATA", "../shared/data"))
+PIXEL = 1.5
 WANTED = Range(5000, 50000, 2000, 1000, (0.0,), 30, 4)
 
 
@@ -46,20 +51,39 @@ def spectra() -> None:
 
 
 def fields() -> None:
-    lens, found = Lens(wavelength(300), 0.01 * MM, np.arcsin(0.07)), []
+    """Halves of a field, left and right and top and bottom: plain, and both at the middle of the field by the plane of the whole field. (That plane
+    was found from both halves; the tiles of each color of a chessboard are halves that know nothing of each other.)"""
+    lens, found, sharper = Lens(wavelength(300), 0.01 * MM, np.arcsin(0.07)), [], []
     for path in sorted((DATA / "apoferritin").glob("*.mrc")):
         image = read_volume(path)[0][0]
-        middle = image.shape[1] // 2
         start = time.process_time()
-        whole = estimate(of_micrograph(image, 1.5), lens, WANTED)
+        plain = estimate(of_micrograph(image, PIXEL), lens, WANTED)
+        cut = tiles(image, PIXEL)
+        _, whole, plane = estimate_tilted(image, cut, lens, WANTED)
         took = time.process_time() - start
-        left, right = (estimate(of_micrograph(part, 1.5), lens, WANTED) for part in (image[:, :middle], image[:, middle:]))
-        found.append((abs(left.aim.mean - right.aim.mean), max(abs(part.aim.mean - whole.aim.mean) for part in (left, right))))
-        print(f"{path.stem[-8:]} mean {whole.aim.mean:.0f} ± {whole.errors[0]:.0f} Å astig {whole.aim.u - whole.aim.v:.0f} angle "
-              f"{whole.aim.angle / DEGREE:.0f}; left {left.aim.mean - whole.aim.mean:+.0f} right {right.aim.mean - whole.aim.mean:+.0f};"
-              f" FOM {whole.correlation:.3f} res {whole.resolution:.1f} Å ({left.resolution:.1f}, {right.resolution:.1f}) "
-              f"score {whole.score:.0f} rival {whole.rival:.0f} {took:.2f} s {whole.fault}")
-    print("difference of halves, of a half from the whole: median", np.median(found, axis=0).round(), "largest", np.max(found, axis=0).round(), "Å")
+        assert plane is not None
+        row = []
+        for axis in (1, 0):
+            pair = []
+            for number, part in enumerate(np.array_split(image, 2, axis)):
+                part, shift = np.ascontiguousarray(part), np.zeros(2)
+                shift[1 - axis] = (number - 0.5) * 0.5 * image.shape[axis] * PIXEL
+                own = tiles(part, PIXEL)
+                moved = replace(own, places=own.places + shift)
+                pair.append((estimate(of_tiles(part, own), lens, WANTED).aim.mean,
+                             estimate(corrected(part, moved, lens, whole.aim, plane.slope), lens, WANTED).aim.mean))
+            row += [pair[0][i] - pair[1][i] for i in (0, 1)]
+        color = np.add.reduce([np.unique(cut.corners[:, i], return_inverse=True)[1] for i in (0, 1)]) % 2
+        odd, even = (estimate(corrected(image, cut.take(color == i), lens, whole.aim, plane.slope), lens, WANTED).aim.mean for i in (0, 1))
+        found.append((*row, odd - even))
+        sharper.append((plain.resolution, whole.resolution, whole.score / plain.score))
+        print(f"{path.stem[-8:]} mean {whole.aim.mean:.0f} ± {whole.errors[0]:.0f} Å astig {whole.aim.u - whole.aim.v:.0f} tilt "
+              f"{plane.angle / DEGREE:.1f} ± {plane.angle_error / DEGREE:.1f}° axis {plane.axis / DEGREE:.0f}; res {plain.resolution:.2f} -> "
+              f"{whole.resolution:.2f} Å score {plain.score:.0f} -> {whole.score:.0f}; left - right {row[0]:+.0f} -> {row[1]:+.0f} top - bottom "
+              f"{row[2]:+.0f} -> {row[3]:+.0f} chess {odd - even:+.0f} Å {took:.1f} s {whole.fault}", flush=True)
+    off = np.abs(found)
+    print("median", np.median(off, axis=0).round(), "largest", off.max(axis=0).round(),
+          "Å: left - right plain, at the middle; top - bottom plain, at the middle; chess. Score times", np.mean(sharper, axis=0)[2].round(2))
 
 
 def drawn(seed: int, phase: bool) -> tuple[Lens, Aim, float, Scene]:

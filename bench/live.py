@@ -1,6 +1,8 @@
-"""verglas live from an empty folder into which movies are copied one by one, killed (kill -9) in the middle and continued.
+"""verglas live from an empty folder into which movies are copied one by one, killed (kill -9) in the middle and continued; with
+--class2d-every killed once more in the middle of the first classification.
 
     python bench/live.py MOVIES PIXEL_SIZE DOSE [--gain FILE] [--voltage 200] [--cs 1.4] [--diameters 100 180] [--box 256] [--rescale 64] [--pause 4]
+        [--class2d-every 300] [--classes 10] [--iterations 40] [--threads 2]
 
 MOVIES: folder of *.tiff, as tools/make_movies.py leaves them. Prints what is in the tables at the end: every movie once, every particle once.
 """
@@ -13,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from verglas.io.micrographs_star import read_micrographs
@@ -31,6 +34,10 @@ def main() -> None:
     parser.add_argument("--box", type=int, default=256)
     parser.add_argument("--rescale", type=int, default=64)
     parser.add_argument("--pause", type=float, default=4.0, help="seconds between two movies")
+    parser.add_argument("--class2d-every", type=int, default=0)
+    parser.add_argument("--classes", type=int, default=10)
+    parser.add_argument("--iterations", type=int, default=40, help="mini-batches of each classification")
+    parser.add_argument("--threads", type=int, default=2)
     chosen = parser.parse_args()
     movies = sorted(chosen.movies.glob("*.tiff"))
     with tempfile.TemporaryDirectory() as name:
@@ -40,23 +47,34 @@ def main() -> None:
         begun = time.monotonic()
         copying.start()
         gain = ["--gain", str(chosen.gain.resolve())] if chosen.gain else []
+        (project / "options.toml").write_text(f"[class2d]\niterations = {chosen.iterations}\n" if chosen.class2d_every else "")
         verglas = [sys.executable, "-m", "verglas", "live"]
         command = [
             *verglas, "--movies", "Movies/*.tiff", "--pixel-size", str(chosen.pixel), "--dose", str(chosen.dose), "--voltage", str(chosen.voltage),
             "--cs", str(chosen.cs), *gain, "--min-diameter", str(chosen.diameters[0]), "--max-diameter", str(chosen.diameters[1]),
-            "--box", str(chosen.box), "--rescale", str(chosen.rescale), "--settle", "1", "--idle", "0.5", "--output", "Live/job001"]
-        process = subprocess.Popen(command, cwd=project)
-        while finished(project) < len(movies) // 2:
-            time.sleep(0.05)
-            if process.poll() is not None:
-                raise SystemExit("it ended before it was killed")
-        process.kill()
-        process.wait()
+            "--box", str(chosen.box), "--rescale", str(chosen.rescale), "--settle", "1", "--idle", "0.5", "--threads", str(chosen.threads),
+            "--options", "options.toml", "--class2d-every", str(chosen.class2d_every), "--classes", str(chosen.classes), "--output", "Live/job001"]
+        killed(command, project, lambda: finished(project) >= len(movies) // 2)
         print(f"killed after {time.monotonic() - begun:.1f} s with {finished(project)} movies through motion correction", flush=True)
-        subprocess.run([*verglas, "--continue", "Live/job001"], cwd=project, check=True)
+        command = [*verglas, "--continue", "Live/job001"]
+        if chosen.class2d_every:
+            killed(command, project, lambda: any(project.glob("Class2D/job*/run_it005_state.npz")))
+            print(f"killed after {time.monotonic() - begun:.1f} s in the middle of a classification", flush=True)
+        subprocess.run(command, cwd=project, check=True)
         copying.join()
         print(f"{time.monotonic() - begun:.1f} s in all")
         check(project, len(movies))
+
+
+def killed(command: list[str], project: Path, when: Callable[[], bool]) -> None:
+    """Run until `when`, then kill -9."""
+    process = subprocess.Popen(command, cwd=project)
+    while not when():
+        time.sleep(0.02)
+        if process.poll() is not None:
+            raise SystemExit("it ended before it was killed")
+    process.kill()
+    process.wait()
 
 
 def copy(movies: list[Path], to: Path, pause: float) -> None:
@@ -82,6 +100,12 @@ def check(project: Path, movies: int) -> None:
     each = collections.Counter(particles["rlnMicrographName"])
     print(f"{table.relative_to(project)}: {len(places)} particles, {len(set(places))} different places, {len(images)} different images, "
           f"from {len(each)} micrographs")
+    for folder in sorted(project.glob("Class2D/job*")):
+        last = max(folder.glob("run_it*_data.star"), default=None)
+        rows = 0 if last is None else len(read_star(last)["particles"])
+        times = (folder / "run.out").read_text().count("going on after iteration")
+        print(f"{folder.relative_to(project)}: {rows} particles in {last and last.name}, {times} times continued, "
+              f"{'ended' if list(folder.glob('*EXIT_SUCCESS')) else 'not ended'}")
 
 
 if __name__ == "__main__":

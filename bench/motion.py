@@ -1,6 +1,7 @@
 """Motion correction of simulated movies: verglas and RELION side by side, errors against truth, and times.
 
     PYTHONPATH=src python bench/motion.py MOVIES_DIR [--map map.mrc] [--tools ../shared/tools] [--number 12] [--size 1536] [--frames 24] [--seed 7]
+        [--pixel-size 0.885] [--dose 1.277] [--threads 2] [--workers 1]
 
 Movies are made by make_movies.py when MOVIES_DIR has none (needs --map, and that script's packages). Prints, for each program, the rms error of the
 whole-frame track (mean and worst movie), the rms error at 5 x 5 patch centres, hot pixels missed, wall and CPU seconds per movie.
@@ -17,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
+from verglas.core.local_motion import local_shift
 from verglas.io.motion_star import read_motion
 from verglas.io.mrc import read_volume
-from verglas.methods.motion.model import local_shift
 
 PIXEL, DOSE, KV = 0.885, 1.277, 200.0
 PATCHES = 5
@@ -34,6 +35,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--workers", default="1")
     parser.add_argument("--pixel-size", type=float, default=PIXEL)
+    parser.add_argument("--dose", type=float, default=DOSE)
     args = parser.parse_args()
     folder = args.folder.resolve()
     if not (folder / "truth_motion.npz").exists():
@@ -42,12 +44,12 @@ def main() -> None:
     movies = sorted(folder.glob("movie_*.tiff"))[: args.number]
     write_star(folder / "movies.star", movies, args.pixel_size)
     shutil.rmtree(folder / "verglas", ignore_errors=True)
-    ours = [sys.executable, "-m", "verglas", "motioncorr", "--movies", "movies.star", "--gain", "gain.mrc", "--dose-per-frame", DOSE,
+    ours = [sys.executable, "-m", "verglas", "motioncorr", "--movies", "movies.star", "--gain", "gain.mrc", "--dose-per-frame", args.dose,
             "--output", "verglas", "--threads", args.threads, "--workers", args.workers]
     report("verglas", timed(ours, folder), folder / "verglas", movies, folder)
     if shutil.which("relion_run_motioncorr"):
         relion = ["relion_run_motioncorr", "--use_own", "--i", "movies.star", "--o", "relion/", "--j", args.threads, "--patch_x", PATCHES,
-                  "--patch_y", PATCHES, "--dose_weighting", "--dose_per_frame", DOSE, "--gainref", "gain.mrc", "--grouping_for_ps", 3]
+                  "--patch_y", PATCHES, "--dose_weighting", "--dose_per_frame", args.dose, "--gainref", "gain.mrc", "--grouping_for_ps", 3]
         shutil.rmtree(folder / "relion", ignore_errors=True)
         report("RELION", timed(relion, folder), folder / "relion", movies, folder)
 

@@ -69,7 +69,7 @@ def test_a_frame_may_stop_at_its_last_electron(tmp_path: Path) -> None:
     write_eer(tmp_path / "a.eer", [full[:11]], (1, 8))
     np.testing.assert_array_equal(open_frames(tmp_path / "a.eer", EerOptions(1, 4)).read(0), drawn(electrons, 4, 2, 2, (1, 8)))
     write_eer(tmp_path / "b.eer", [full[:11]], shape)
-    with pytest.raises(DataError, match="8 pixels, expected exactly 9"):
+    with pytest.raises(DataError, match="none of its hardware frames"):
         open_frames(tmp_path / "b.eer", EerOptions(1)).read(0)
 
 
@@ -186,7 +186,7 @@ def test_bad_frames_and_options_are_named(movie: tuple[Path, list[np.ndarray]], 
         write_eer(tmp_path / "bad.eer", [good, bad, good], SHAPE)
         frames = open_frames(tmp_path / "bad.eer", EerOptions(1))
         frames.read(0)
-        with pytest.raises(DataError, match="hardware frame 2 of 3: the electrons run over"):
+        with pytest.raises(DataError, match="hardware frames 2 to 2: none of its hardware frames can be decoded"):
             frames.read(1)
     tifffile.imwrite(tmp_path / "plain.eer", np.zeros((3, 4, 4), np.uint8), photometric="minisblack")
     with pytest.raises(InputError, match="no EER frame"):
@@ -194,6 +194,30 @@ def test_bad_frames_and_options_are_named(movie: tuple[Path, list[np.ndarray]], 
     (tmp_path / "movie.tif").write_bytes(path.read_bytes())
     with pytest.raises(InputError, match=r"EER movie under the name of a TIFF"):
         open_frames(tmp_path / "movie.tif")
+
+
+def test_damaged_frames_are_left_out_of_their_fraction(movie: tuple[Path, list[np.ndarray]], tmp_path: Path) -> None:
+    """Also the last frame, whose data the file ends before: its directory is in front of them."""
+    lists = movie[1]
+    frames = [encode_frame(one, PIXELS) for one in lists[:8]]
+    good = [drawn(one, 2, 2, 2) for one in lists[:8]]
+    for bad in (b"", frames[2][:-20], encode_frame(lists[0], PIXELS + 5)):
+        write_eer(tmp_path / "bad.eer", [*frames[:2], bad, *frames[3:]], SHAPE)
+        movie_ = EerFrames(tmp_path / "bad.eer", 4, 2)
+        assert movie_.damaged == set()
+        for _ in range(2):
+            np.testing.assert_array_equal(movie_.read(0), good[0] + good[1] + good[3])
+            np.testing.assert_array_equal(movie_.read(1), sum(good[4:]))
+            assert movie_.damaged == {3}
+    write_eer(tmp_path / "cut.eer", frames, SHAPE)
+    raw = bytearray((tmp_path / "cut.eer").read_bytes())
+    with tifffile.TiffFile(tmp_path / "cut.eer") as file:
+        place = file.pages[-1].tags[273].valueoffset
+    raw[place:place + 8] = len(raw).to_bytes(8, "little")
+    (tmp_path / "cut.eer").write_bytes(raw + frames[7][:-10])
+    movie_ = EerFrames(tmp_path / "cut.eer", 4, 2)
+    assert movie_.damaged == {8} and movie_.count == 2
+    np.testing.assert_array_equal(movie_.read(1), sum(good[4:7]))
 
 
 def test_truncated_files_say_what_is_left(movie: tuple[Path, list[np.ndarray]], tmp_path: Path) -> None:

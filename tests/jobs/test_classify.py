@@ -112,6 +112,14 @@ def test_initialmodel_ends_in_a_map_with_the_symmetry(data: ParticleSet) -> None
     assert volume.std() > 0 and np.corrcoef(volume[1:-1, 1:-1, 1:-1].ravel(), turned[1:-1, 1:-1, 1:-1].ravel())[0, 1] > 0.99
 
 
+def test_cubic_groups_are_imposed_unless_asked_otherwise() -> None:
+    from verglas.jobs.initialmodel import InitialModelParams
+
+    taken = {name: InitialModelParams(particles=Path("p.star"), symmetry=name).run_in_c1_first for name in ("C1", "D2", "T", "O", "i1")}
+    assert taken == {"C1": True, "D2": True, "T": False, "O": False, "i1": False}
+    assert InitialModelParams(particles=Path("p.star"), symmetry="O", run_in_c1_first=True).run_in_c1_first
+
+
 @pytest.mark.parametrize(
     ("name", "options", "said"),
     [

@@ -2,6 +2,8 @@
 
 import json
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 from verglas.errors import VerglasError
 from verglas.io.ctf_files import read_avrot
+from verglas.io.labels import THICKNESS, TILT
 from verglas.io.micrographs_star import read_micrographs, write_micrographs
 from verglas.io.mrc import StackWriter, read_volume
 from verglas.io.star_rows import text_column
@@ -87,11 +90,57 @@ def test_good_micrographs_get_their_defocus_and_bad_ones_a_reason(project: Path)
     assert {len(one) for one in rows[0]["row"]["curves"].values()} == {len(rows[0]["row"]["curves"]["k"])}
 
 
-def test_tilt_is_in_the_rows(project: Path) -> None:
-    star(project, ["MotionCorr/job002/Movies/a.mrc"])
-    folder = job(project, micrographs=project / "micrographs.star", tilt=True, max_resolution=6)
-    row = json.loads((folder / "rows.jsonl").read_text().split("\n")[0])["row"]
-    assert row["tilt"] < 5 * max(row["tilt_error"], 1)
+def test_tilt_and_thickness_are_in_the_table(project: Path) -> None:
+    star(project, ["MotionCorr/job002/Movies/a.mrc"], verglasIceThickness=np.array([7.0]))
+    folder = job(project, micrographs=project / "micrographs.star", tilt=True, thickness=True)
+    table = read_micrographs(folder / "micrographs_ctf.star")
+    angle, _, error = (float(table.extra[label][0]) for label in TILT)
+    assert 0 < angle < 4 * error < 60
+    assert [float(table.extra[label][0]) for label in THICKNESS[:2]] == [0, 0]
+    assert 200 < float(table.extra[THICKNESS[2]][0]) < 2500
+    shown = (folder / "run.out").read_text()
+    assert "tilt: 1 of 1 found" in shown
+    assert "thickness: 0 of 1 found; the rings of the others do not turn over" in shown
+    done = subprocess.run([relion_program("relion_star_handler"), "--i", str(folder / "micrographs_ctf.star"), "--o", str(project / "out.star")],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert read_micrographs(project / "out.star").defocus is not None
+
+
+def same(one: Path, other: Path) -> None:
+    """Within rounding: the sums of another process may run in another order."""
+    table, again = (read_micrographs(folder / "micrographs_ctf.star") for folder in (one, other))
+    assert table.name.tolist() == again.name.tolist()
+    assert table.defocus is not None and again.defocus is not None
+    np.testing.assert_allclose(table.defocus.u, again.defocus.u, rtol=1e-6)
+    np.testing.assert_allclose(table.defocus.angle, again.defocus.angle, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_two_workers_write_the_same(project: Path) -> None:
+    one = job(project, micrographs=project / "micrographs.star")
+    two = job(project, micrographs=project / "micrographs.star", workers="2")
+    same(one, two)
+
+
+@pytest.mark.slow
+def test_killed_and_continued_no_micrograph_is_fitted_twice(project: Path) -> None:
+    whole = job(project, micrographs=project / "micrographs.star")
+    command = [sys.executable, "-m", "verglas", "ctf"]
+    process = subprocess.Popen([*command, "--micrographs", "micrographs.star", "--output", "job"], cwd=project, stdout=subprocess.DEVNULL)
+    rows, until = project / "job" / "rows.jsonl", time.monotonic() + 120
+    while not (rows.exists() and rows.read_text().count("\n")):
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    before = next(line for line in rows.read_text().splitlines() if line)
+    subprocess.run([*command, "--continue", "job"], cwd=project, check=True, stdout=subprocess.DEVNULL)
+    lines = [json.loads(line) for line in rows.read_text().splitlines() if line.endswith("}")]
+    done = [line["key"] for line in lines if "row" in line]
+    assert json.loads(before) == lines[0]
+    assert sorted(done) == sorted(set(done)) and len(done) == 3
+    same(whole, project / "job")
 
 
 def test_relion_reads_the_picture(project: Path) -> None:

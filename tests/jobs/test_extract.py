@@ -1,6 +1,8 @@
 """The extract job: real apoferritin micrographs against relion_preprocess, extraction again and recentred, failures, doors."""
 
 import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -148,6 +150,91 @@ def test_continuing_does_only_what_is_missing(project: Path) -> None:
     write_picks(project / "picks.star", [("MotionCorr/job002/movies/m0.mrc", 30.0, 30.0, 1.0)])
     with pytest.raises(VerglasError, match="other coordinates"):
         job("extract", project, request, **options)
+
+
+@pytest.mark.slow
+def test_killed_among_two_workers_and_continued(project: Path) -> None:
+    """Images and table are those of one process that was left alone."""
+    rng = np.random.default_rng(3)
+    names = [f"m{i}.mrc" for i in range(60)]
+    for name in names:
+        with StackWriter(project / name, 2.0) as writer:
+            writer.append(rng.normal(100, 3, (1, 1024, 1024)).astype(np.float32))
+    write_micrographs_star(project / "many.star", names)
+    write_picks(project / "many_picks.star", [(name, *rng.uniform(0, 1024, 2), 1.0) for name in names for _ in range(200)])
+    options = {"micrographs": project / "many.star", "coordinates": project / "many_picks.star", "box": 128, "rescale": 64}
+    alone = job("extract", project, **options)
+    verglas = [sys.executable, "-m", "verglas", "extract"]
+    flags = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    process = subprocess.Popen([*verglas, *flags, "--workers", "2", "--output", "Extract/job099"], cwd=project, stdout=subprocess.DEVNULL)
+    folder = project / "Extract/job099"
+    while not (folder / "rows.jsonl").exists() or (folder / "rows.jsonl").read_bytes().count(b"\n") < 5:
+        assert process.poll() is None, "it ended before it was killed"
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    done = (folder / "rows.jsonl").read_bytes().count(b"\n")
+    assert done < 60 and not (folder / "particles.star").exists()
+    subprocess.run([*verglas, "--continue", "Extract/job099"], cwd=project, check=True, stdout=subprocess.DEVNULL)
+    both = [read_star(one / "particles.star")["particles"] for one in (alone, folder)]
+    for label, column in both[0].columns.items():
+        other = both[1][label]
+        if label == "rlnImageName":
+            other = texts([name.replace("job099", alone.name) for name in other])
+        assert np.array_equal(column, other), label
+    for name in names:
+        stack = Path(name).with_suffix(".mrcs")
+        assert np.abs(read_volume(alone / stack)[0] - read_volume(folder / stack)[0]).max() < 2e-3
+
+
+def test_dust_goes_and_other_pixel_sizes_are_told(project: Path) -> None:
+    path = project / "MotionCorr/job002/movies/m0.mrc"
+    data, _ = read_volume(path)
+    data[0, 30, 20] = 500.0
+    with StackWriter(path, 2.5) as writer:
+        writer.append(data)
+    options = {"micrographs": project / "mics.star", "coordinates": project / "picks.star", "box": 32, "invert": False}
+    dusty, clean = (job("extract", project, **options, **more) for more in ({}, {"white_dust": 5.0}))
+    assert read_volume(dusty / "movies/m0.mrcs")[0][0].max() > 50
+    assert read_volume(clean / "movies/m0.mrcs")[0][0].max() < 6
+    assert "has 2.5000 Å in its header" in (dusty / "run.out").read_text() and "says 2.0000 Å" in (dusty / "run.out").read_text()
+
+
+def test_one_optics_group_in_micrographs_of_two_pixel_sizes_is_refused(project: Path) -> None:
+    options = {"micrographs": project / "mics.star", "box": 32}
+    first = job("extract", project, coordinates=project / "picks.star", **options)
+    table = read_star(project / "mics.star")
+    groups = {label: np.concatenate([column, column]) for label, column in table["optics"].columns.items()}
+    groups |= {"rlnOpticsGroup": np.array([1, 2]), "rlnMicrographPixelSize": np.array([2.0, 3.0])}
+    rows = Table(table["micrographs"].columns | {"rlnOpticsGroup": np.array([1, 2])})
+    write_star(project / "mics.star", {"optics": Table(groups), "micrographs": rows})
+    with pytest.raises(VerglasError, match=r"optics group 1 lie in micrographs of 2 and 3 Å/px"):
+        job("extract", project, particles=first / "particles.star", **options)
+
+
+def test_signal_that_left_the_box_comes_back(tmp_path: Path) -> None:
+    """A point seen through the CTF, times the CTF: as if the whole micrograph had been multiplied, less exactly in a window of the box."""
+    size, box = 512, 64
+    s = np.fft.fftfreq(size, 2.0)
+    k2 = s[:, None] ** 2 + s[None] ** 2
+    ctf = np.sin(np.pi * 0.0196876 * 15000.0 * k2 - np.pi / 2 * 2.7e7 * 0.0196876**3 * k2**2 + np.arcsin(0.1)) * (k2 < 0.2**2)
+    seen, back = (np.fft.fftshift(np.fft.ifft2(one).real).astype(np.float32) * 1e4 for one in (ctf, ctf**2))
+    with StackWriter(tmp_path / "m.mrc", 2.0) as writer:
+        writer.append(seen[None])
+    write_micrographs_star(tmp_path / "mics.star", ["m.mrc"])
+    table = read_star(tmp_path / "mics.star")
+    for label in ("rlnDefocusU", "rlnDefocusV"):
+        table["micrographs"].columns[label] = np.array([15000.0])
+    write_star(tmp_path / "mics.star", table)
+    write_picks(tmp_path / "picks.star", [("m.mrc", 256.0, 256.0, 1.0)])
+    wanted = back[256 - 32:256 + 32, 256 - 32:256 + 32]
+    errors = {}
+    for window in (None, 64):
+        folder = job("extract", tmp_path, micrographs=tmp_path / "mics.star", coordinates=tmp_path / "picks.star", box=box, ctf="multiply",
+                     ctf_box=window, normalise=False, invert=False, float16=False)
+        found = read_volume(folder / "m.mrcs")[0][0]
+        errors[window] = float(np.sqrt(np.square(found - wanted).mean() / np.square(wanted).mean()))
+    assert errors[None] < 0.02 and errors[None] < errors[64] / 3, errors
 
 
 def test_without_ctf_there_are_no_columns_of_it(project: Path) -> None:

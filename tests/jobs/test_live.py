@@ -15,7 +15,7 @@ from verglas.jobs.live_stages import stages_of
 from verglas.jobs.runner import Request, run_job
 from verglas.runtime.resources import Resources
 
-COMMON = {"movies": "Movies/*.tiff", "pixel_size": 2.0, "dose": 2.0}
+COMMON = {"movies": "Movies/*", "pixel_size": 2.0, "dose": 2.0}
 
 
 def write_movie(path: Path, seed: int) -> None:
@@ -26,7 +26,7 @@ def write_movie(path: Path, seed: int) -> None:
 
 
 def run(project: Path, continuing: bool = False) -> Path:
-    params = live.LiveParams(**COMMON, pick="none", settle=0.2, idle=0.05)
+    params = live.LiveParams(**COMMON, pick="none", settle=0.2, idle=0.06)
     return run_job(live.JOB, params, Request(Resources(threads=2), project / "Live/job001", project, continuing, quiet=True))
 
 
@@ -40,20 +40,31 @@ def test_movies_that_come_later_and_a_second_run(tmp_path: Path) -> None:
     write_movie(tmp_path / "Movies/a.tiff", 1)
 
     def more() -> None:
-        time.sleep(1.0)
-        write_movie(tmp_path / "Movies/b.tiff", 2)
+        """b grows, with rests that are longer than --settle; c is first half there, then the whole is put in its place; xml files come too."""
+        for name, seed in (("b", 2), ("c", 3)):
+            write_movie(tmp_path / f"{name}.tiff", seed)
+        (tmp_path / "Movies/b.xml").write_text("<x/>")
+        whole = (tmp_path / "b.tiff").read_bytes()
+        half = (tmp_path / "c.tiff").read_bytes()
+        (tmp_path / "Movies/c.tiff").write_bytes(half[: len(half) // 2])
+        with (tmp_path / "Movies/b.tiff").open("wb") as file:
+            for place in range(0, len(whole), len(whole) // 3 + 1):
+                file.write(whole[place : place + len(whole) // 3 + 1])
+                file.flush()
+                time.sleep(0.5)
+        (tmp_path / "c.tiff").replace(tmp_path / "Movies/c.tiff")
 
     writer = threading.Thread(target=more)
     writer.start()
     run(tmp_path)
     writer.join()
-    assert names(tmp_path) == ["a", "b"]
-    write_movie(tmp_path / "Movies/c.tiff", 3)
-    run(tmp_path, continuing=True)
     assert names(tmp_path) == ["a", "b", "c"]
+    write_movie(tmp_path / "Movies/d.tiff", 4)
+    run(tmp_path, continuing=True)
+    assert names(tmp_path) == ["a", "b", "c", "d"]
     assert len(list(tmp_path.glob("Import/job*"))) == len(list(tmp_path.glob("MotionCorr/job*"))) == 1
     rows = next(tmp_path.glob("MotionCorr/job*/rows.jsonl")).read_text().split("\n")
-    assert sum(line != "" for line in rows) == 3  # nothing was done twice
+    assert sum(line != "" for line in rows) == 4  # nothing was done twice, and nothing failed
 
 
 def test_options_are_checked_at_the_door(tmp_path: Path) -> None:

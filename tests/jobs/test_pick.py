@@ -12,7 +12,7 @@ import pytest
 from verglas.errors import InputError
 from verglas.io.coordinates import read_coordinates
 from verglas.io.mrc import StackWriter, read_volume
-from verglas.io.star import Table, write_star
+from verglas.io.star import Table, read_star, write_star
 from verglas.jobs import pick_log, pick_manual, pick_template
 from verglas.jobs.spec import Context
 from verglas.testing.data import relion_program
@@ -77,14 +77,18 @@ def test_what_has_a_row_is_not_picked_again_and_workers_change_nothing(project):
     (where.output / "rows.jsonl").write_text(rows[0] + "\n" + rows[1][: len(rows[1]) // 2])
     done = json.loads(rows[0])["key"]
     kept = stars["ab".index(done[0])]
+    untouched = kept.read_bytes()
     kept.write_text("not touched")
     pick_log.run(chosen, Context(where.output, folder, continuing=True))
     assert kept.read_text() == "not touched"
     other = stars["ba".index(done[0])]
     assert other.read_bytes() == whole["ba".index(done[0])]
+    kept.write_bytes(untouched)
     two = context(folder, "two")
     pick_log.run(chosen.model_copy(update={"workers": "2"}), two)
-    assert [(two.output / one.name).read_bytes() for one in stars] == whole
+    for one in stars:  # a worker has another number of threads, and sums another order
+        mine, theirs = (read_star(folder_ / one.name)[""].columns for folder_ in (two.output, where.output))
+        assert mine["rlnCoordinateX"].size > 0 and all(np.allclose(mine[name], theirs[name], rtol=1e-4, atol=1e-2) for name in theirs)
 
 
 @pytest.mark.slow

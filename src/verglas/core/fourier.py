@@ -22,6 +22,19 @@ def inverse(spectra: Tensor, box: int) -> Tensor:
     return torch.fft.irfft2(spectra * centre_signs(box, spectra.device), s=(box, box), norm="forward")
 
 
+def crop(spectra: Tensor, size: tuple[int, int]) -> Tensor:
+    """Half planes (..., my, mx//2+1) of smaller pictures, from (..., ny, >= mx//2+1): the frequencies that they can hold, values unchanged.
+
+    At the Nyquist frequency of even sides the positive one of the two aliases stays, as in RELION, so that white noise stays white.
+    """
+    (my, mx), ny = size, spectra.shape[-2]
+    spectra = spectra[..., : mx // 2 + 1]
+    if my == ny:
+        return spectra
+    top = my // 2 + 1
+    return torch.cat((spectra[..., :top, :], spectra[..., ny - (my - top) :, :]), dim=-2)
+
+
 def integer_shift(images: Tensor, shift: Tensor) -> Tensor:
     """Image n moved by shift[n] = (x, y) whole pixels (N, 2) int64; what enters from outside is 0. (N, B, B) -> (N, B, B)."""
     count, box, _ = images.shape

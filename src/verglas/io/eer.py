@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from verglas.errors import DataError, InputError
-from verglas.io.tiff_directories import COMPRESSION, HEIGHT, RUN_BITS, WIDTH, X_BITS, Y_BITS, Directory, read_directories
+from verglas.io.tiff_directories import COMPRESSION, HEIGHT, RUN_BITS, WIDTH, X_BITS, Y_BITS, Directory, cut_off, incomplete, read_directories
 
 _PADDING_WORDS = 3
 _TOGETHER = 32
@@ -33,14 +33,16 @@ _GENERAL = 65002
 class EerFrames:
     """`count` fractions of `grouping` hardware frames each, in detector pixels (upsampling 1), half (2) or quarter pixels (4).
 
-    Nothing is held between reads. Hardware frames that do not fill a fraction at the end are left out.
+    Nothing is held between reads. Hardware frames that do not fill a fraction at the end are left out. `damaged`: hardware frames (from 1)
+    found so far whose data are cut off or no electron list; a fraction lacks them, and cannot be read when it has no others.
     """
 
     def __init__(self, path: Path, grouping: int, upsampling: int) -> None:
         self.path, self.grouping, self.upsampling = path, grouping, upsampling
         if not 1 <= grouping < 1 << 16:
             raise InputError(f"EER grouping of {grouping}, expected 1 to 65535 hardware frames per fraction", where=str(path))
-        self._segments, self.detector, self._code = _index(path)
+        self._segments, self.detector, self._code, cut = _index(path)
+        self.damaged = set(cut)
         self.hardware_frames = len(self._segments)
         self.count = self.hardware_frames // grouping
         if self.count == 0:
@@ -60,26 +62,33 @@ class EerFrames:
         if not 0 <= frame < self.count:
             raise InputError(f"fraction {frame + 1} of {self.count}", where=str(self.path))
         counts = np.zeros(self.shape, dtype=self._dtype)
-        last = (frame + 1) * self.grouping
-        for start in range(frame * self.grouping, last, _TOGETHER):
-            self._add(range(start, min(start + _TOGETHER, last)), counts.reshape(-1))
+        first, last = frame * self.grouping, (frame + 1) * self.grouping
+        for start in range(first, last, _TOGETHER):
+            numbers = [number for number in range(start, min(start + _TOGETHER, last)) if number + 1 not in self.damaged]
+            bad = self._add(numbers, counts)
+            if bad:
+                wrong = np.zeros_like(counts)
+                self._add(bad, wrong)
+                counts -= wrong
+                self.damaged.update(number + 1 for number in bad)
+        if self.damaged.issuperset(range(first + 1, last + 1)):
+            raise DataError("none of its hardware frames can be decoded", where=f"{self.path}, hardware frames {first + 1} to {last}",
+                            remedy="copy the movie again, leave these frames out, or use larger fractions (--eer-grouping)")
         return counts
 
-    def _add(self, numbers: range, counts: np.ndarray) -> None:
-        """Add hardware frames to counts (flat)."""
+    def _add(self, numbers: list[int], counts: np.ndarray) -> list[int]:
+        """Add hardware frames to counts (ny, nx); those that do not run over all pixels exactly, which are damaged."""
         from verglas.io.eer_decode import add_electrons  # numba: not needed to look at a movie
 
+        if not numbers:
+            return []
         words, first, bits = self._data(numbers)
         code = (self._code.run_bits, self._code.x_bits + self._code.y_bits, self._code.symbol_always)
-        reached = add_electrons(words, first, bits, code, self.detector, self.upsampling, self._offsets, counts)
+        reached = add_electrons(words, first, bits, code, self.detector, self.upsampling, self._offsets, counts.reshape(-1))
         pixels = self.detector[0] * self.detector[1]
-        for number, one in zip(numbers, reached.tolist()):
-            if one != pixels:
-                raise DataError(f"the electrons run over {one} pixels, expected exactly {pixels}",
-                                where=f"{self.path}, hardware frame {number + 1} of {self.hardware_frames}",
-                                remedy="the frame is damaged: copy the movie again or leave it out")
+        return [number for number, one in zip(numbers, reached.tolist()) if one != pixels]
 
-    def _data(self, numbers: range) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _data(self, numbers: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The data of hardware frames as uint32 (_PADDING_WORDS after the last), the first word of each, and the bits of each."""
         sizes = np.array([sum(size for _, size in self._segments[number]) for number in numbers])
         ends = np.cumsum((sizes + 3) // 4)
@@ -110,11 +119,11 @@ def _symbol_offsets(x_bits: int, y_bits: int, scale: int, width: int) -> np.ndar
     return (y * scale >> y_bits) * width * scale + (x * scale >> x_bits)
 
 
-_Index = tuple[list[tuple[tuple[int, int], ...]], tuple[int, int], Code]
+_Index = tuple[list[tuple[tuple[int, int], ...]], tuple[int, int], Code, list[int]]
 
 
 def _index(path: Path) -> _Index:
-    """For each hardware frame its (offset, bytes) blocks; the detector (ny, nx); the code."""
+    """For each hardware frame its (offset, bytes) blocks; the detector (ny, nx); the code; frames (from 1) that the file ends before."""
     try:
         with path.open("rb") as handle:
             magic = handle.read(2)
@@ -132,7 +141,10 @@ def _index(path: Path) -> _Index:
     if odd is not None:
         raise DataError(f"{kinds[odd - 1]}, but frame 1 has {kinds[0]}", where=f"{path}, hardware frame {odd}",
                         remedy="all frames of a movie must agree: copy or make the file again")
-    return [one.segments for one in frames], *kinds[0]
+    cut = cut_off(path, frames)
+    if len(cut) == len(frames):
+        raise incomplete(path, "it ends before the data of its first frame", frames)
+    return [one.segments for one in frames], *kinds[0], [number + 1 for number in cut]
 
 
 def _kind(one: Directory, path: Path, number: int) -> tuple[tuple[int, int], Code]:
@@ -167,4 +179,4 @@ def _legacy_index(path: Path) -> _Index:
             end = start
     if not segments:
         raise DataError("the file is empty", where=str(path), remedy="copy or make the file again")
-    return segments[::-1], (_LEGACY_SIDE, _LEGACY_SIDE), _CODES[65000]
+    return segments[::-1], (_LEGACY_SIDE, _LEGACY_SIDE), _CODES[65000], []

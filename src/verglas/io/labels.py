@@ -62,6 +62,10 @@ CTF_ASTIGMATISM = "rlnCtfAstigmatism"
 CTF_MERIT = "rlnCtfFigureOfMerit"
 CTF_RESOLUTION = "rlnCtfMaxResolution"
 CTF_ICE = "rlnCtfIceRingDensity"
+TILT = ("verglasTiltAngle", "verglasTiltAxis", "verglasTiltAngleError")
+"""Degrees; the error is 90 where no tilt was found."""
+THICKNESS = ("verglasIceThickness", "verglasIceThicknessError", "verglasIceThicknessBelow")
+"""Å; thickness 0 where only the limit can be told."""
 POWER_SPECTRUM = "rlnCtfPowerSpectrum"
 MICROGRAPH_NO_DW = "rlnMicrographNameNoDW"
 

@@ -139,11 +139,14 @@ class MrcStack:
         self.close()
 
 
+LIMITS = (float(np.finfo(np.float16).min), float(np.finfo(np.float16).max))
+"""Of half precision."""
+
+
 def half_precision(images: np.ndarray) -> np.ndarray:
     """float16, rounded to nearest; beyond +-65504 the largest number instead of infinity, and 0 below 2^-14 (no subnormal numbers)."""
-    limits = np.finfo(np.float16)
-    data = np.clip(images, float(limits.min), float(limits.max)).astype("<f2", order="C")
-    data[np.abs(data) < limits.smallest_normal] = 0
+    data = np.clip(images, *LIMITS).astype("<f2", order="C")
+    data[np.abs(data) < np.finfo(np.float16).smallest_normal] = 0
     return data
 
 
@@ -179,8 +182,9 @@ class StackWriter:
         self._file.write(data.view(np.uint8).data.cast("B"))
         self.count += len(data)
         if data.size:
-            self._sums += (data.sum(dtype=np.float64), np.square(data, dtype=np.float64).sum())
-            self._range = (min(self._range[0], float(data.min())), max(self._range[1], float(data.max())))
+            seen = data if data.dtype != np.float16 else np.clip(images, *LIMITS)  # numpy adds up half-precision numbers twenty times more slowly
+            self._sums += (seen.sum(dtype=np.float64), np.square(seen, dtype=np.float64).sum())
+            self._range = (min(self._range[0], float(seen.min())), max(self._range[1], float(seen.max())))
 
     def _finish(self) -> None:
         if not self.count or self._shape is None:

@@ -8,7 +8,7 @@ import tifffile
 
 from verglas.errors import DataError, InputError
 from verglas.io.nibbles import unpack_nibbles
-from verglas.io.tiff_directories import COMPRESSION, read_directories
+from verglas.io.tiff_directories import COMPRESSION, cut_off, incomplete, read_directories
 
 _TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32")
 _EER = (65000, 65001, 65002)
@@ -24,6 +24,9 @@ class TiffFrames:
         directories = read_directories(path)
         if directories[0].tag(COMPRESSION) in _EER:
             raise InputError("an EER movie under the name of a TIFF file", where=str(path), remedy="give it a name that ends in .eer")
+        cut = cut_off(path, directories)
+        if cut:
+            raise incomplete(path, f"the data of frame {cut[0] + 1} of {len(directories)} lie beyond its end", directories)
         self._lock = RLock()
         try:
             self._file = tifffile.TiffFile(path)

@@ -35,9 +35,16 @@ class Directory:
         """The first value of a tag."""
         return (self.tags.get(number) or (default,))[0]
 
+    def within(self, size: int) -> bool:
+        """Whether a file of `size` bytes holds all of the data."""
+        return all(start + length <= size for start, length in self.segments)
+
 
 def read_directories(path: Path) -> list[Directory]:
-    """Every directory of the file; a file that ends early is a DataError that says how many of its frames are readable."""
+    """Every directory of the file; one that ends before the last of them is a DataError that says how many of its frames are readable.
+
+    The data of the last frames may still be missing: see `cut_off`.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError as error:
@@ -46,6 +53,20 @@ def read_directories(path: Path) -> list[Directory]:
         return _Walk(descriptor, path).directories()
     finally:
         os.close(descriptor)
+
+
+def cut_off(path: Path, directories: list[Directory]) -> list[int]:
+    """Numbers (from 0) of the images whose data lie beyond the end of the file."""
+    size = path.stat().st_size
+    return [number for number, one in enumerate(directories) if not one.within(size)]
+
+
+def incomplete(path: Path, why: str, found: list[Directory]) -> DataError:
+    """The error for a file that lacks something."""
+    size = path.stat().st_size
+    readable = sum(one.within(size) for one in found)
+    return DataError(f"truncated or damaged: {why} ({size} bytes); {readable} frames are readable", where=str(path),
+                     remedy="copy the file again; if it was still being written, wait until it is complete")
 
 
 class _Walk:
@@ -74,19 +95,11 @@ class _Walk:
                 directory, offset = self._directory(offset)
                 found.append(directory)
         except _Broken as error:
-            raise self._incomplete(str(error), found) from error
-        whole = [all(start + length <= self.size for start, length in one.segments) for one in found]
-        if not all(whole):
-            raise self._incomplete(f"the data of frame {whole.index(False) + 1} of {len(found)} lie beyond its end", found)
+            raise incomplete(self.path, str(error), found) from error
         if not found:
             raise DataError("holds no image (the offset of its first directory is 0)", where=str(self.path),
                             remedy="it was not finished when it was written or copied: copy or make the file again")
         return found
-
-    def _incomplete(self, why: str, found: list[Directory]) -> DataError:
-        readable = sum(all(start + length <= self.size for start, length in one.segments) for one in found)
-        return DataError(f"truncated or damaged: {why} ({self.size} bytes); {readable} frames are readable", where=str(self.path),
-                         remedy="copy the file again; if it was still being written, wait until it is complete")
 
     def _bytes(self, offset: int, length: int, what: str) -> bytes:
         if offset + length > self.size:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from verglas.jobs.import_files import Patterns
-from verglas.jobs.spec import Context, Job, JobParams, Plan, option
+from verglas.jobs.spec import Job, JobParams, deferred, option
 
 
 class AssignParams(JobParams):
@@ -17,16 +17,5 @@ class AssignParams(JobParams):
     groups: int | None = option(None, help="Number of groups of beam shifts; default: as many as stand apart.", ge=1, le=1000)
 
 
-def check(params: AssignParams, context: Context) -> Plan:
-    from verglas.jobs import assign_groups
-
-    return assign_groups.check(params, context)
-
-
-def run(params: AssignParams, context: Context) -> None:
-    from verglas.jobs import assign_groups
-
-    assign_groups.run(params, context)
-
-
-JOB = Job("assign-optics", "AssignOptics", "Optics groups from a STAR file, from file names, or from EPU's beam shifts.", AssignParams, check, run)
+JOB = Job("assign-optics", "AssignOptics", "Optics groups from a STAR file, from file names, or from EPU's beam shifts.", AssignParams,
+          deferred("assign_groups", "check"), deferred("assign_groups", "run"))

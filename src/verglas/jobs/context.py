@@ -26,7 +26,8 @@ class Context:
     """`output`: the job folder (made just before `run`); `project`: the folder that relative image names refer to.
 
     With several processes in the group all of them run the job, and only the leader writes and speaks.
-    reports: False where somebody else keeps the report of this job, such as the chain that it belongs to.
+    reports: False where somebody else keeps the report of this job, such as the chain that it belongs to. found: what the door of the job
+    has read already (Plan.found), None where the job is run without its door.
     """
 
     output: Path
@@ -37,6 +38,7 @@ class Context:
     stop: StopRequest = field(default_factory=StopRequest)
     group: Group = ALONE
     reports: bool = True
+    found: object = None
 
     @property
     def progress(self) -> Progress:

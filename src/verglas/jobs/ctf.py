@@ -29,9 +29,11 @@ class CtfParams(JobParams):
                                 relion="dast")
     phase_shift: bool = option(False, help="Fit the phase shift of a phase plate too.", relion="do_phaseshift")
     min_phase: float = option(0.0, help="Search phase shifts from here.", unit="°", ge=0, le=180, level="advanced", relion="phase_min")
-    max_phase: float = option(180.0, help="Search phase shifts up to here.", unit="°", ge=0, le=180, level="advanced", relion="phase_max")
+    max_phase: float = option(180.0, help="Up to here; if the same as --min-phase, it is known.", unit="°", ge=0, le=180, level="advanced",
+                              relion="phase_max")
     phase_step: float = option(10.0, help="Step of the search of phase shifts.", unit="°", ge=1, le=45, level="advanced", relion="phase_step")
-    tilt: bool = option(False, help="Estimate the tilt of the specimen too, from the defocus of 16 patches (needs the micrographs).")
+    tilt: bool = option(False, help="Estimate the tilt of the specimen too and correct the spectrum for it: sharper rings (needs the micrographs).")
+    thickness: bool = option(False, help="Estimate the thickness of the ice too, from where the rings fade and turn over.")
     keep_bad: bool = option(False, help="Keep micrographs whose fit cannot be trusted in micrographs_ctf.star.")
     workers: str = workers_option()
 
@@ -44,7 +46,7 @@ def check(params: CtfParams, context: Context) -> Plan:
     if params.min_resolution <= 1.5 * params.max_resolution:
         raise InputError(f"from {params.min_resolution:g} to {params.max_resolution:g} Å holds too few rings",
                          where="--min-resolution, --max-resolution", remedy="e.g. 30 and 4 Å")
-    if params.phase_shift and params.max_phase <= params.min_phase:
+    if params.phase_shift and params.max_phase < params.min_phase:
         raise InputError(f"from {params.min_phase:g} to {params.max_phase:g}° is no range", where="--min-phase, --max-phase",
                          remedy="the second must be larger; leave --phase-shift out if there is no phase plate")
     work = prepared(params, context)
@@ -55,21 +57,21 @@ def check(params: CtfParams, context: Context) -> Plan:
         PlanLine("fitted to", work.told),
         PlanLine("searched", f"{params.min_defocus:g} to {params.max_defocus:g} Å",
                  f"rings from {params.min_resolution:g} to {params.max_resolution:g} Å"),
-        PlanLine("time", f"about {len(work.micrographs) * (1.0 if not params.phase_shift else 2.0):.0f} s of one core"),
+        PlanLine("time", f"about {len(work.micrographs) * (0.5 + params.phase_shift + 4 * params.tilt + params.thickness):.0f} s of one core"),
     ))
 
 
 def prepared(params: CtfParams, context: Context) -> "FitOne":
     """What is done to each micrograph, from a STAR file that has been checked."""
-    from verglas.io.micrographs_star import read_micrographs
-    from verglas.jobs.ctf_work import FitOne, door, sources
+    from verglas.jobs.ctf_work import FitOne, sources
+    from verglas.jobs.micrograph_door import open_table
 
-    micrographs = read_micrographs(params.micrographs)
-    door(micrographs, params.micrographs)
+    micrographs = open_table(params.micrographs)
     inputs, kind, told = sources(micrographs, params.use_power_spectra, params.use_no_dw)
     if params.tilt and kind == "spectra":
         raise InputError("the tilt cannot be seen in power spectra of whole micrographs", where="--tilt", remedy="add --no-use-power-spectra")
-    return FitOne(micrographs, inputs, kind, told, wanted(params), params.box, params.tilt, context.project.resolve(), context.output.resolve())
+    return FitOne(micrographs, inputs, kind, told, wanted(params), params.box, params.tilt, params.thickness,
+                  context.project.resolve(), context.output.resolve())
 
 
 def wanted(params: CtfParams) -> "Range":
@@ -84,7 +86,7 @@ def wanted(params: CtfParams) -> "Range":
 
 def run(params: CtfParams, context: Context) -> None:
     from verglas.io.micrographs_star import write_micrographs
-    from verglas.jobs.ctf_table import fitted, summary
+    from verglas.jobs.ctf_table import extras, fitted, summary
 
     work = prepared(params, context)
     outcomes = each(context, [str(name) for name in work.micrographs.name], work, params.workers)
@@ -99,9 +101,8 @@ def run(params: CtfParams, context: Context) -> None:
                          remedy="look at the .ctf pictures; check pixel size, voltage and Cs; --keep-bad keeps them all the same")
     write_micrographs(context.output / "micrographs_ctf.star", result.table)
     context.log(summary(result.table))
-    angles = [float(str(one.row["tilt"])) for one in outcomes if one.row is not None and one.row.get("tilt") is not None]
-    if angles:
-        context.log(f"tilt: {min(angles):.1f} to {max(angles):.1f}°, with its axis for each micrograph in rows.jsonl")
+    for line in extras(result.table):
+        context.log(line)
     context.event("ctf", fitted=len(result.table), bad=len(bad), total=len(outcomes))
 
 

@@ -11,7 +11,21 @@ from verglas.io import labels as L
 from verglas.io.ctf_files import write_avrot, write_picture
 from verglas.io.mrc import read_volume
 from verglas.jobs.folder import named_in
-from verglas.methods.ctffit import CtfFit, Lens, Range, Spectrum, Tilt, estimate, of_amplitudes, of_micrograph, picture, tilt
+from verglas.methods.ctffit import (
+    CtfFit,
+    Lens,
+    Range,
+    Spectrum,
+    Thickness,
+    Tilt,
+    estimate,
+    estimate_thickness,
+    estimate_tilted,
+    of_amplitudes,
+    of_micrograph,
+    picture,
+    tiles,
+)
 from verglas.types import Micrographs
 from verglas.units import DEGREE
 
@@ -31,14 +45,21 @@ class FitOne:
     wanted: Range
     box: int
     tilted: bool
+    thick: bool
     project: Path
     output: Path
 
     def __call__(self, index: int) -> dict[str, object]:
         image, pixel_size = self.image(index)
-        spectrum = self._spectrum(image, pixel_size)
         lens = Lens.of(self.micrographs.optics[self.micrographs.optics_index[index]])
-        fit = estimate(spectrum, lens, self.wanted)
+        tilted, thick = None, None
+        if self.tilted:
+            spectrum, fit, tilted = estimate_tilted(image, tiles(image, pixel_size, self.box), lens, self.wanted)
+        else:
+            spectrum = self._spectrum(image, pixel_size)
+            fit = estimate(spectrum, lens, self.wanted)
+        if self.thick and not fit.fault:
+            fit, thick = estimate_thickness(spectrum, lens, fit, self.wanted)
         root = self.output / beside(self.inputs[index])
         root.parent.mkdir(parents=True, exist_ok=True)
         shown = root.with_name(root.name + ".ctf")
@@ -47,8 +68,7 @@ class FitOne:
         noise = np.full(len(curves.k), 2.0 / np.sqrt(max(1.0, 0.012 / (curves.k[1] - curves.k[0]))))
         write_avrot(root.with_name(root.name + "_avrot.txt"),
                     (curves.k, curves.rotational, curves.average, curves.rings * curves.strength, curves.correlation, noise), self.inputs[index])
-        found = tilt(image, pixel_size, lens, fit, self.wanted) if self.tilted and not fit.fault else None
-        return _row(fit, named_in(self.project, shown) + ":mrc") | ({} if found is None else _tilt_row(found))
+        return _row(fit, named_in(self.project, shown) + ":mrc") | (_tilt_row(tilted) if tilted else {}) | (_thickness_row(thick) if thick else {})
 
     def image(self, index: int) -> tuple[np.ndarray, float]:
         """Spectrum or micrograph (ny, nx) and its pixel size (Å): of the header for spectra (they were cut), of the optics table for micrographs."""
@@ -76,14 +96,6 @@ class FitOne:
         self.image(0)
 
 
-def door(micrographs: Micrographs, path: Path) -> None:
-    """Micrographs, at least one. (Voltage, Cs and contrast are checked when the optics table is read.)"""
-    if micrographs.movies:
-        raise InputError("these are movies", where=str(path), remedy="correct their motion first: verglas motioncorr")
-    if not len(micrographs):
-        raise InputError("no micrographs", where=str(path), remedy="give another STAR file")
-
-
 def sources(micrographs: Micrographs, power_spectra: bool, no_dw: bool) -> tuple[tuple[str, ...], str, str]:
     """The files to fit, whether they are spectra or images, and in words why."""
     extra = micrographs.extra
@@ -109,11 +121,16 @@ def _row(fit: CtfFit, shown: str) -> dict[str, object]:
     curves = {"k": fit.curves.k, "average": fit.curves.average, "rings": fit.curves.rings * fit.curves.strength, "agreement": fit.curves.correlation}
     return {
         "defocus_u": fit.aim.u, "defocus_v": fit.aim.v, "angle": fit.aim.angle / DEGREE, "phase_shift": fit.aim.phase / DEGREE,
-        "merit": fit.correlation, "resolution": fit.resolution, "ice": fit.ice, "score": fit.score, "rival": fit.rival,
+        "merit": fit.correlation, "resolution": fit.resolution, "ice": fit.ice, "score": fit.score, "rival": fit.rival, "explained": fit.explained,
         "defocus_error": fit.errors[0], "fault": fit.fault, "image": shown,
         "curves": {name: np.round(one[:whole].reshape(-1, step).mean(1), 5).tolist() for name, one in curves.items()},
     }
 
 
 def _tilt_row(found: Tilt) -> dict[str, object]:
-    return {"tilt": found.angle / DEGREE, "tilt_axis": found.axis / DEGREE, "tilt_error": found.error / DEGREE}
+    return {"tilt": found.angle / DEGREE, "tilt_axis": found.axis / DEGREE, "tilt_error": found.angle_error / DEGREE,
+            "tilt_axis_error": found.axis_error / DEGREE}
+
+
+def _thickness_row(found: Thickness) -> dict[str, object]:
+    return {"thickness": found.value, "thickness_error": found.error, "thickness_below": found.below}

@@ -37,9 +37,11 @@ class ExtractParams(JobParams):
     reset_offsets: bool = option(False, help="Forget the offsets of --particles, windows unmoved.", relion="do_reset_offsets")
     ctf_of_micrographs: bool = option(False, help="Give --particles the defocus of the micrographs instead of keeping their own.")
     ctf: Literal["none", "multiply", "flip"] = option(
-        "none", help="Multiply the images by their CTF, or by its sign.", choices=("none", "multiply", "flip"), level="advanced")
+        "none", help="Multiply the images by their CTF, or by its sign, in a window large enough to bring back signal that the defocus displaced "
+                     "(RELION pads the CTF to twice the box instead, and what left the box is lost).",
+        choices=("none", "multiply", "flip"), level="advanced")
     ctf_box: int | None = option(
-        None, help="Window for --ctf, even, so that signal displaced by the defocus is caught; default twice the box.", unit="px",
+        None, help="Window for --ctf, even; default twice the box (RELION's --premultiply_extract_size, there the box itself).", unit="px",
         level="advanced")
     workers: str = workers_option()
 
@@ -57,7 +59,7 @@ def check(params: ExtractParams, context: Context) -> Plan:
         PlanLine("images", f"{side} px at {wanted.particles.optics[0].pixel_size:.4f} Å"),
         PlanLine("background", "not normalised" if recipes[0].radius is None else f"beyond {recipes[0].radius:g} px"),
         PlanLine("disk", f"{count * side**2 * (2 if params.float16 else 4) / 1e9:.2f} GB"),
-    ), wanted.warnings)
+    ), wanted.warnings, found=wanted)
 
 
 def check_options(params: ExtractParams) -> None:
@@ -90,10 +92,10 @@ def check_options(params: ExtractParams) -> None:
 
 def run(params: ExtractParams, context: Context) -> None:
     from verglas.jobs.extract_files import kept, write_plan, write_results
-    from verglas.jobs.extract_input import open_wanted
+    from verglas.jobs.extract_input import Wanted, open_wanted
     from verglas.jobs.extract_one import ExtractOne
 
-    wanted = open_wanted(params, context.project)
+    wanted = context.found if isinstance(context.found, Wanted) else open_wanted(params, context.project)
     plan = write_plan(wanted, params, context)
     outcomes = each(context, wanted.names.tolist(), ExtractOne(plan, context.project, params, wanted.particles.optics), params.workers)
     write_results(kept(wanted, outcomes, plan), params, context)

@@ -10,9 +10,9 @@ import numpy as np
 from verglas.errors import InputError
 from verglas.io import labels as L
 from verglas.io.coordinates import FOM, read_coordinates, stem
-from verglas.io.micrographs_star import read_micrographs
 from verglas.io.mrc_header import read_header
 from verglas.io.particles_star import read_particles
+from verglas.jobs.micrograph_door import open_table
 from verglas.types import Coordinates, Defocus, ImageRefs, Micrographs, OpticsGroup, Particles, Poses
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 KEPT = ("rlnCtfMaxResolution", "rlnCtfFigureOfMerit")
 """Columns of a micrograph that its particles inherit."""
+TOLERANCE = 0.01
+"""By which the pixel size in a header may differ from that of the STAR file."""
 CIRCLE = 0.75
 """The default background is outside a circle of this share of the box."""
 
@@ -54,14 +56,13 @@ def rows_of_each(stack: np.ndarray) -> list[tuple[int, np.ndarray]]:
 
 def open_wanted(params: "ExtractParams", project: Path) -> Wanted:
     """Read the tables and the headers of the micrographs; raises where they do not fit."""
-    micrographs = read_micrographs(params.micrographs)
-    if micrographs.movies:
-        raise InputError("these are movies", where=str(params.micrographs), remedy="correct their motion first and give corrected_micrographs.star")
+    micrographs = open_table(params.micrographs)
     if params.particles is not None:
         particles, warnings = _again(params, micrographs)
     else:
         particles, warnings = _picked(params, micrographs, project)
-    rows = _inside(params, micrographs, particles, project)
+    rows, odd = _inside(params, micrographs, particles, project)
+    warnings += odd
     if not rows.any():
         raise InputError("no window lies in its micrograph", where=str(params.coordinates or params.particles),
                          remedy="are the coordinates in pixels of these micrographs?")
@@ -83,20 +84,24 @@ def _compact(micrographs: Micrographs, particles: Particles, has_ctf: bool, told
     return Wanted(micrographs.name[used], pixels, replace(particles, images=images), has_ctf, told, warnings)
 
 
-def _inside(params: "ExtractParams", micrographs: Micrographs, particles: Particles, project: Path) -> np.ndarray:
-    """(N,) which windows touch their micrograph; with --edge drop: lie in it."""
+def _inside(params: "ExtractParams", micrographs: Micrographs, particles: Particles, project: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+    """(N,) which windows touch their micrograph, with --edge drop: lie in it; a warning about headers with other pixel sizes."""
     from verglas.methods.extract import closest_edge, touches
 
     xy, stack, keep = xy_of(particles), particles.images.stack, np.zeros(len(particles), dtype=bool)
+    odd = []
     for m, rows in rows_of_each(stack):
         path = project / micrographs.name[m]
         if not path.is_file():
             raise InputError(f"there is no micrograph {path}", where=f"{params.micrographs}, row {m + 1}", remedy="run in the project folder")
-        shape = read_header(path).shape[1:]
+        header, pixel = read_header(path), micrographs.optics[micrographs.optics_index[m]].pixel_size
+        shape = header.shape[1:]
+        if header.pixel_size > 0 and abs(header.pixel_size - pixel) > TOLERANCE * pixel:
+            odd.append(f"{path} has {header.pixel_size:.4f} Å in its header, {params.micrographs} says {pixel:.4f} Å")
         if min(shape) < params.box:
             raise InputError(f"{shape[1]} x {shape[0]} px, smaller than --box {params.box}", where=str(path), remedy="give a smaller box")
         keep[rows] = touches(xy[rows], params.box, shape) if params.edge == "fill" else closest_edge(xy[rows], params.box, shape) >= 0
-    return keep
+    return keep, (f"{odd[0]}, which is taken ({len(odd)} micrographs like this).",) if odd else ()
 
 
 def _picked(params: "ExtractParams", micrographs: Micrographs, project: Path) -> tuple[Particles, tuple[str, ...]]:

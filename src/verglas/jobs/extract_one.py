@@ -62,6 +62,17 @@ class ExtractOne:
     optics: tuple[OpticsGroup, ...]
 
     def __call__(self, index: int) -> dict[str, object]:
+        """Its own threads share the images: operations on a few of them are too short for torch's."""
+        import torch
+
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return self._extract(index, threads)
+        finally:
+            torch.set_num_threads(threads)
+
+    def _extract(self, index: int, threads: int) -> dict[str, object]:
         from verglas.io.mrc import StackWriter, read_volume
         from verglas.jobs.extract_input import recipe_of
         from verglas.methods.extract import FLAT, images
@@ -79,7 +90,7 @@ class ExtractOne:
         stack.parent.mkdir(parents=True, exist_ok=True)
         sigmas: list[np.ndarray] = []
         with StackWriter(stack, pixel * recipe.box / recipe.rescale, "float16" if self.params.float16 else "float32") as writer:
-            for block, sigma in images(micrograph[0], xy, recipe, self._filter(windows, index, pixel), seed=index):
+            for block, sigma in images(micrograph[0], xy, recipe, self._filter(windows, index, pixel), index, threads):
                 writer.append(block.numpy())
                 sigmas.append(sigma.numpy())
         every = np.concatenate(sigmas)

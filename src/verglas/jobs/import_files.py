@@ -22,9 +22,9 @@ MICROGRAPHS = (".mrc",)
 
 def found(patterns: Iterable[str], project: Path, flag: str, endings: tuple[str, ...] = ()) -> list[tuple[Path, Path]]:
     """(file, fixed folder of its pattern) in natural order, each file once; relative patterns start in the project."""
-    files: dict[Path, Path] = {}
+    files: dict[str, str] = {}
     for pattern in patterns:
-        fixed = _fixed(pattern)
+        fixed = os.path.normpath(project / _fixed(pattern))
         matches = [pattern] if (project / pattern).is_file() else _matches(pattern, project)
         matches = [one for one in matches if not endings or one.lower().endswith(endings)]
         if not matches:
@@ -32,8 +32,14 @@ def found(patterns: Iterable[str], project: Path, flag: str, endings: tuple[str,
             raise InputError(f"no file{kinds} matches {pattern}", where=f"{flag}, in {project.resolve()}",
                              remedy="correct the pattern; put it in quotes")
         for one in matches:
-            files.setdefault(Path(os.path.normpath(project / one)), Path(os.path.normpath(project / fixed)))
-    return sorted(((path, fixed) for path, fixed in files.items() if not path.is_dir()), key=lambda one: natural(str(one[0])))
+            files.setdefault(os.path.normpath(os.path.join(project, one)), fixed)  # noqa: PTH118 (a Path for each of many is slow)
+    return [(Path(name), Path(files[name])) for name in sorted(files, key=natural) if not os.path.isdir(name)]  # noqa: PTH112
+
+
+def require_file(path: Path | None, flag: str) -> None:
+    """Raise where an option names a file that is not there."""
+    if path is not None and not path.is_file():
+        raise InputError("no such file" if not path.is_dir() else "a folder, expected a file", where=f"{flag} {path}", remedy="correct the path")
 
 
 def _matches(pattern: str, project: Path) -> list[str]:
@@ -66,12 +72,13 @@ def placed(path: Path, fixed: Path, context: Context, folder: str, suffix: str =
 
     Links keep the folders below `fixed`.
     """
-    target, project = whole(path), whole(context.project)
-    if target.is_relative_to(project) and (not suffix or path.suffix == suffix):
-        return Placed(str(target.relative_to(project)))
-    below = target.relative_to(whole(fixed)) if target.is_relative_to(whole(fixed)) else Path(path.name)
+    target, project = os.path.abspath(path), os.path.abspath(context.project)  # noqa: PTH100 (Path.absolute keeps .., and is slow for many)
+    if target.startswith(project.rstrip("/") + "/") and (not suffix or path.suffix == suffix):
+        return Placed(target[len(project.rstrip("/")) + 1 :])
+    whole_target = Path(target)
+    below = whole_target.relative_to(whole(fixed)) if whole_target.is_relative_to(whole(fixed)) else Path(path.name)
     link = whole(context.output) / folder / (below.with_suffix(suffix) if suffix else below)
-    return Placed(named_in(project, link), link, target)
+    return Placed(named_in(Path(project), link), link, whole_target)
 
 
 def whole(path: Path) -> Path:

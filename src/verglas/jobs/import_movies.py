@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from verglas.jobs.import_files import Patterns
-from verglas.jobs.spec import Context, Job, JobParams, Plan, option
+from verglas.jobs.spec import Job, JobParams, deferred, option
 
 
 class OpticsParams(JobParams):
@@ -33,31 +33,8 @@ class MicrographsParams(OpticsParams):
     micrographs: Patterns = option(help="Micrographs (MRC), or patterns in quotes: 'Micrographs/*.mrc'.", relion="fn_in_raw")
 
 
-def check_movies(params: MoviesParams, context: Context) -> Plan:
-    from verglas.jobs import import_rows
-
-    return import_rows.check_movies(params, context)
-
-
-def check_micrographs(params: MicrographsParams, context: Context) -> Plan:
-    from verglas.jobs import import_rows
-
-    return import_rows.check_micrographs(params, context)
-
-
-def run_movies(params: MoviesParams, context: Context) -> None:
-    from verglas.jobs import import_rows
-
-    import_rows.run_movies(params, context)
-
-
-def run_micrographs(params: MicrographsParams, context: Context) -> None:
-    from verglas.jobs import import_rows
-
-    import_rows.run_micrographs(params, context)
-
-
-MOVIES_JOB = Job("import movies", "Import", "Movies with voltage, Cs, pixel size, dose and gain; links, never copies.", MoviesParams, check_movies,
-                 run_movies, "relion.import.movies", can_continue=True)
+MOVIES_JOB = Job("import movies", "Import", "Movies with voltage, Cs, pixel size, dose and gain; links, never copies.", MoviesParams,
+                 deferred("import_rows", "check_movies"), deferred("import_rows", "run_movies"), "relion.import.movies", can_continue=True)
 MICROGRAPHS_JOB = Job("import micrographs", "Import", "Micrographs with voltage, Cs and pixel size; links, never copies.", MicrographsParams,
-                      check_micrographs, run_micrographs, "relion.import.movies", can_continue=True)
+                      deferred("import_rows", "check_micrographs"), deferred("import_rows", "run_micrographs"), "relion.import.movies",
+                      can_continue=True)

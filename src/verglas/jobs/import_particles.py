@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from verglas.jobs.spec import Context, Files, Job, JobParams, Plan, option
+from verglas.jobs.spec import Files, Job, JobParams, deferred, option
 
 
 class ParticlesParams(JobParams):
@@ -22,31 +22,7 @@ class CryosparcParams(JobParams):
     dark: bool = option(False, help="The particles are darker than the background.")
 
 
-def check(params: ParticlesParams, context: Context) -> Plan:
-    from verglas.jobs import import_stacks
-
-    return import_stacks.check(params, context)
-
-
-def run(params: ParticlesParams, context: Context) -> None:
-    from verglas.jobs import import_stacks
-
-    import_stacks.run(params, context)
-
-
-def check_export(params: CryosparcParams, context: Context) -> Plan:
-    from verglas.jobs import import_stacks
-
-    return import_stacks.check_export(params, context)
-
-
-def run_export(params: CryosparcParams, context: Context) -> None:
-    from verglas.jobs import import_stacks
-
-    import_stacks.run_export(params, context)
-
-
 JOB = Job("import particles", "Import", "Particles of a STAR or cryoSPARC (.cs) file; links, never copies.", ParticlesParams,
-          check, run, "relion.import.other")
+          deferred("import_stacks", "check"), deferred("import_stacks", "run"), "relion.import.other")
 EXPORT = Job("export cryosparc", "Export", "Particles as a .cs file of cryoSPARC.", CryosparcParams,
-             check_export, run_export)
+             deferred("import_stacks", "check_export"), deferred("import_stacks", "run_export"))

@@ -8,7 +8,7 @@ from verglas.errors import InputError
 from verglas.io import labels as L
 from verglas.io.micrographs_star import read_micrographs, write_micrographs
 from verglas.io.mrc_header import read_header
-from verglas.jobs.import_files import MICROGRAPHS, MOVIES, Placed, check_links, found, make_links, placed
+from verglas.jobs.import_files import MICROGRAPHS, MOVIES, Placed, check_links, found, make_links, placed, require_file
 from verglas.jobs.import_movies import MicrographsParams, MoviesParams, OpticsParams
 from verglas.jobs.import_optics import added, group_of
 from verglas.jobs.spec import Context, Plan, PlanLine
@@ -42,14 +42,15 @@ def check_micrographs(params: MicrographsParams, context: Context) -> Plan:
 
 
 def run_movies(params: MoviesParams, context: Context) -> None:
-    _write(_movies(params, context), params, context)
+    _write(context.found if isinstance(context.found, _Import) else _movies(params, context), params, context)
 
 
 def run_micrographs(params: MicrographsParams, context: Context) -> None:
-    _write(_micrographs(params, context), params, context)
+    _write(context.found if isinstance(context.found, _Import) else _micrographs(params, context), params, context)
 
 
 def _movies(params: MoviesParams, context: Context) -> _Import:
+    require_file(params.gain, "--gain")
     files = found(params.movies, context.project, "--movies", MOVIES)
     gain = () if params.gain is None else (placed(params.gain, params.gain.parent, context, ""),)
     extra: dict[str, object] = {} if params.dose is None else {L.DOSE_RATE: params.dose}
@@ -65,6 +66,7 @@ def _import(
     params: OpticsParams, files: list[tuple[Path, Path]], gain: tuple[Placed, ...], extra: Mapping[str, object], context: Context,
 ) -> _Import:
     """Everything that will be written, and nothing written yet."""
+    require_file(params.mtf, "--mtf")
     folder = "Movies" if isinstance(params, MoviesParams) else "Micrographs"
     star = context.output / f"{folder.lower()}.star"
     old = read_micrographs(star) if context.continuing and star.exists() else None
@@ -79,7 +81,7 @@ def _import(
 def _told(one: _Import, params: OpticsParams, warnings: tuple[str, ...]) -> Plan:
     links = sum(file.link is not None for file in one.files)
     lines = [PlanLine(one.star.stem, str(len(one.rows)), f"{one.new} new"), PlanLine("optics group", params.optics_group)]
-    return Plan((*lines, *([PlanLine("links", str(links), "to files outside the project folder")] if links else [])), warnings)
+    return Plan((*lines, *([PlanLine("links", str(links), "to files outside the project folder")] if links else [])), warnings, found=one)
 
 
 def _write(one: _Import, params: OpticsParams, context: Context) -> None:

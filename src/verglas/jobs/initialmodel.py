@@ -2,7 +2,9 @@
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import model_validator
 
 from verglas.jobs.classify_params import ClassifyParams
 from verglas.jobs.spec import Context, Job, Plan, option
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 
 ALIGN_TO = 15.0
 """Å: models of several seeds are compared after alignment at this resolution."""
+MARCH_FROM = 30.0
+"""Å: to which a model of imposed symmetry begins to be compared. Where all of it is compared at once, noise that the symmetry
+repeats is soon taken for features and stays (bench/LOG.md)."""
 
 
 class InitialModelParams(ClassifyParams):
@@ -25,8 +30,8 @@ class InitialModelParams(ClassifyParams):
     tau: float = option(4.0, help="Weight of the data against the prior.", gt=0, le=100, relion="tau_fudge")
     symmetry: str = option("C1", help="Point group of the particle: Cn, Dn, T, O, I1 to I4.", relion="sym_name")
     run_in_c1_first: bool = option(
-        True, help="Search without symmetry, then find its axes and symmetrise; otherwise the symmetry is imposed from the start.",
-        relion="do_run_C1")
+        True, help="Search without symmetry, then find its axes and symmetrise; otherwise, and for T, O and I unless asked for, the symmetry is "
+        "imposed from the start.", relion="do_run_C1")
     flatten_and_enforce_non_negative_solvent: bool = option(
         False, help="Besides flattening the solvent, set negative density to zero after every mini-batch.", relion="do_solvent")
     offset_range: float = option(6.0, help="Translational search: up to this far.", unit="px", gt=0, le=100, relion="offset_range")
@@ -35,6 +40,14 @@ class InitialModelParams(ClassifyParams):
         le=500, relion="highres_limit")
     seeds: int = option(1, help="Repeat from this many seeds, align the models and compare them by FSC.", ge=1, le=20)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _nearly_round(cls, given: Any) -> Any:
+        """A cubic particle is so round that without its symmetry there is little to find."""
+        if str(given.get("symmetry", "C1"))[:1].upper() in ("T", "O", "I"):
+            return {"run_in_c1_first": False, **given}
+        return given
+
 
 def class_plan(params: InitialModelParams, inputs: "ClassInputs", seed: int) -> "ClassPlan":
     """The options in Å and radians."""
@@ -42,13 +55,13 @@ def class_plan(params: InitialModelParams, inputs: "ClassInputs", seed: int) -> 
     from verglas.methods.classify.initial import SHELL
     from verglas.methods.classify.plan import VDAM_3D, ClassPlan, finest_wave
 
-    images = inputs.images
+    images, imposed = inputs.images, not params.run_in_c1_first and params.symmetry.upper() != "C1"
     search = search_plan(
-        params, images, seed, symmetry="C1" if params.run_in_c1_first else params.symmetry, healpix_order=1, padding=1.0, correct_norm=False,
+        params, images, seed, symmetry=params.symmetry if imposed else "C1", healpix_order=2 if imposed else 1, padding=1.0, correct_norm=False,
         correct_scale=False, initial_lowpass=images.box * images.pixel_size / max(1, round(SHELL * images.box)))
     limit = params.limit_resolution or finest_wave(search.diameter)
     return ClassPlan(
-        params.classes, params.mini_batches, params.tau, search, VDAM_3D, limit=limit, auto_sampling=True,
+        params.classes, params.mini_batches, params.tau, search, VDAM_3D, limit=limit, auto_sampling=True, march=MARCH_FROM if imposed else 0.0,
         non_negative=params.flatten_and_enforce_non_negative_solvent)
 
 

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from verglas.errors import InputError
 from verglas.jobs.each import check_workers, workers_option
 from verglas.jobs.spec import Context, Job, JobParams, Plan, PlanLine, option
 
@@ -29,9 +30,9 @@ class LiveParams(JobParams):
     references: Path | None = option(None, help="Templates (2D averages or a map) for --pick template.")
     box: int | None = option(None, help="Window of the particles in the micrograph, even; without it particles are not extracted.", unit="px", ge=4)
     rescale: int | None = option(None, help="Shrink the window to this side, even.", unit="px", ge=4)
-    class2d_every: int = option(0, help="Classify in 2D again whenever there are so many more particles; 0: never.", ge=0)
+    class2d_every: int = option(0, help="Classify in 2D again whenever there are so many more particles; 0: never. Movies wait meanwhile.", ge=0)
     classes: int = option(50, help="Number of 2D classes.", ge=1, le=1000)
-    batch: int = option(1, help="Movies that go through the chain together: 1 each by itself, N, or 0: all at the end.", ge=0)
+    batch: int = option(1, help="A round begins when so many movies are complete: 1 as soon as there is one, N, or 0: with all at the end.", ge=0)
     settle: float = option(10.0, help="A movie is complete when it has not changed for so long.", unit="s", ge=0, le=3600)
     idle: float = option(0.0, help="End when no movie has come for so long; 0: only when asked to (Ctrl-C).", unit="min", ge=0)
     options: Path | None = option(
@@ -41,14 +42,19 @@ class LiveParams(JobParams):
 
 
 def check(params: LiveParams, context: Context) -> Plan:
+    from verglas.jobs.import_files import require_file
     from verglas.jobs.live_stages import stages_of
 
     check_workers(params.workers)
+    require_file(params.gain, "--gain")
+    require_file(params.references, "--references")
+    if not params.batch and not params.idle:
+        raise InputError("--batch 0 waits for the last movie, and without --idle there is none", remedy="give --idle, such as 10 minutes")
     stages = stages_of(params)
     return Plan((
         PlanLine("watches", params.movies, f"a file is complete after {params.settle:g} s without a change"),
         PlanLine("chain", " -> ".join(stage.name for stage in stages)),
-        PlanLine("rounds", {0: "all movies at the end", 1: "each movie as it comes"}.get(params.batch, f"{params.batch} movies at a time")),
+        PlanLine("rounds", {0: "all movies at the end", 1: "movies as they come"}.get(params.batch, f"{params.batch} movies at a time")),
         PlanLine("ends", f"after {params.idle:g} min without a new movie" if params.idle else "when asked to (Ctrl-C); --continue goes on"),
     ))
 

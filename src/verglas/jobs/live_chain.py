@@ -19,7 +19,7 @@ FOLDERS = "folders.json"
 class Stage:
     """A job with its own parameters, and those that are files of earlier stages: parameter -> (stage, file in its folder).
 
-    `result` is its table, which grows with every round; `whole`: it is not continued but made anew (a classification).
+    `result` is its table, which grows with every round.
     """
 
     name: str
@@ -27,7 +27,6 @@ class Stage:
     params: dict[str, Any]
     inputs: dict[str, tuple[str, str]]
     result: str
-    whole: bool = False
 
 
 @dataclass
@@ -53,7 +52,7 @@ class Chain:
         if len(sources) < len(stage.inputs) or not all(source.exists() for source in sources.values()):
             return None
         job = find(stage.job)
-        continuing = stage.name in self.folders and not stage.whole and (self.path(stage.name, job_folder.JOB_FILE)).exists()
+        continuing = stage.name in self.folders and (self.path(stage.name, job_folder.JOB_FILE)).exists()
         if not continuing:
             self._remember(stage.name, job_folder.next_job_folder(self.context.project, job.folder))
         output = self.context.project / self.folders[stage.name]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from verglas.errors import InputError
+from verglas.jobs.folder import MARKERS
 from verglas.jobs.live import LiveParams
 from verglas.jobs.live_chain import Stage
 from verglas.jobs.registry import find
@@ -34,7 +35,7 @@ def stages_of(params: LiveParams, workers: str = "1") -> tuple[Stage, ...]:
             "micrographs": ("ctf", "micrographs_ctf.star"), "coordinates": ("pick", "autopick.star"),
         }, "particles.star"))
         if params.class2d_every:
-            found.append(Stage("class2d", "class2d", {"classes": params.classes}, {"particles": ("extract", "particles.star")}, "", whole=True))
+            found.append(Stage("class2d", "class2d", {"classes": params.classes}, {"particles": ("extract", "particles.star")}, MARKERS["SUCCESS"]))
     more = _read_options(params.options, {stage.name for stage in found})
     spread = [replace(stage, params=stage.params | ({"workers": workers} if stage.name in SPREAD else {})) for stage in found]
     return tuple(_checked(replace(stage, params=stage.params | more.get(stage.name, {}))) for stage in spread)

@@ -3,22 +3,23 @@
 import glob
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from verglas.errors import DataError
+from verglas.errors import DataError, VerglasError
 from verglas.jobs.import_files import natural
 
 PATIENCE = 20
 """Times `settle`: so long a movie that does not grow any more may be unreadable before it is given to the jobs, which will say what is wrong."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Seen:
-    """Size and time of change of a file, and since when (s) they are what they are."""
+    """What a file was when it was last looked at, and since when (s) it is that; `inode` tells one that was put in place of another."""
 
     size: int
     changed: int
+    inode: int
     since: float
 
 
@@ -26,21 +27,39 @@ def never_broken(_path: Path) -> None:
     """Any file that does not grow is complete."""
 
 
+def whole_movie(path: Path) -> None:
+    """Raise when the movie cannot be opened, or lacks data of some of its frames."""
+    from verglas.io.movies import EerOptions, open_frames
+
+    if getattr(open_frames(path, EerOptions(1)), "damaged", ()):
+        raise DataError("truncated", where=str(path))
+
+
 @dataclass
 class Watcher:
-    """Files that fit `pattern`. A file is complete when it has not changed for `settle` s and `open_` reads it without a DataError."""
+    """Files that fit `pattern` and end in one of `endings`, without those in `taken`.
+
+    A file is complete when it has not changed for `settle` s and `open_` reads it; one that cannot be read is waited for longer.
+    """
 
     pattern: str
     settle: float
     open_: Callable[[Path], object] = never_broken
+    endings: tuple[str, ...] = ("",)
+    taken: set[str] = field(default_factory=set)
     _seen: dict[str, Seen] = field(default_factory=dict)
     _complete: set[str] = field(default_factory=set)
 
+    def names(self) -> list[str]:
+        """All files there are, as the pattern names them."""
+        return [name for name in glob.glob(self.pattern, recursive=True) if name.lower().endswith(self.endings)]  # noqa: PTH207 (absolute)
+
     def poll(self, now: float | None = None) -> tuple[list[str], int]:
-        """(complete files in natural order, number of those that are still being written)."""
+        """(complete files that are not taken, in natural order; number of those that are still being written)."""
         now, waiting = time.monotonic() if now is None else now, 0
-        for name in glob.glob(self.pattern, recursive=True):  # noqa: PTH207 (Path.glob takes no absolute pattern)
-            if name in self._complete:
+        self._complete -= self.taken
+        for name in self.names():
+            if name in self.taken or name in self._complete:
                 continue
             if self._settled(name, now):
                 self._complete.add(name)
@@ -55,9 +74,9 @@ class Watcher:
         except FileNotFoundError:  # renamed or removed since it was listed
             self._seen.pop(name, None)
             return False
-        last = self._seen.get(name)
-        if last is None or (last.size, last.changed) != (status.st_size, status.st_mtime_ns):
-            self._seen[name] = Seen(status.st_size, status.st_mtime_ns, now)
+        last, found = self._seen.get(name), Seen(status.st_size, status.st_mtime_ns, status.st_ino, now)
+        if last is None or replace(last, since=now) != found:
+            self._seen[name] = found
             return self.settle <= 0 and status.st_size > 0
         quiet = now - last.since
         if quiet < self.settle or status.st_size == 0:
@@ -67,6 +86,6 @@ class Watcher:
     def _readable(self, path: Path) -> bool:
         try:
             self.open_(path)
-        except (DataError, OSError):
+        except (VerglasError, OSError):
             return False
         return True

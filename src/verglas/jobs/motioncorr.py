@@ -1,8 +1,9 @@
 """motioncorr: movies to micrographs, corrected for motion of the whole frame and of its parts, weighted for radiation damage."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from verglas.jobs.each import each, workers_option
+from verglas.jobs.each import each, pool_of, workers_option
 from verglas.jobs.spec import Context, Job, JobParams, Plan, PlanLine, option
 
 FAR = 100.0
@@ -53,16 +54,17 @@ def check(params: MotionParams, context: Context) -> Plan:
         PlanLine("motion", found.motion),
         PlanLine("memory", f"{gib:.1f} GiB for each worker", "a movie as it is stored, and a smaller copy"),
     )
-    return Plan(lines, found.warnings, found.inputs)
+    return Plan(lines, found.warnings, found.inputs, found)
 
 
 def run(params: MotionParams, context: Context) -> None:
-    from verglas.jobs.motioncorr_input import open_movies
+    from verglas.jobs.motioncorr_input import FoundMovies, open_movies
     from verglas.jobs.motioncorr_output import tell, write_joint_star
     from verglas.jobs.motioncorr_work import MotionWork
 
-    found = open_movies(params, context)
-    work = MotionWork(params, context.output, context.project, context.resources, found.movies, found.dose, found.gain)
+    found = context.found if isinstance(context.found, FoundMovies) else open_movies(params, context)
+    own = replace(context.resources, threads=pool_of(context, params.workers, len(found.movies)).threads)
+    work = MotionWork(params, context.output, context.project, own, found.movies, found.dose, found.gain)
     outcomes = each(context, [str(name) for name in found.movies.name], work, params.workers, "movies")
     write_joint_star(context, params, found.movies, outcomes)
     tell(context, outcomes)

@@ -6,17 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
-from verglas.errors import InputError
+from verglas.errors import InputError, VerglasError
 from verglas.io import labels as L
-from verglas.io.micrographs_star import read_micrographs
 from verglas.io.movies import EerOptions, open_frames
 from verglas.jobs.each import check_workers
+from verglas.jobs.micrograph_door import absent, open_table, told_missing
 from verglas.jobs.motioncorr import MotionParams
 from verglas.jobs.spec import Context
 from verglas.types import Frames, Micrographs
 
 FEWEST = 3
 """Frames or groups that alignment needs."""
+TRIED = 20
+"""Movies that are opened to find a good one."""
+PROGRAM = 0.5 * 2**30
+"""Bytes of a worker before it has a movie."""
 KNOWN_VOLTAGES = (100.0, 200.0, 300.0)
 JOB_FOLDER = re.compile(r"^[^/]+/job\d+/")
 
@@ -67,34 +71,39 @@ def open_movies(params: MotionParams, context: Context) -> FoundMovies:
     from verglas.io.gain import read_gain
 
     check_workers(params.workers)
-    movies = read_micrographs(params.movies)
-    if not movies.movies:
-        raise InputError("micrographs, expected movies (block data_movies)", where=str(params.movies), remedy="import movies, give movies.star")
-    if not len(movies):
-        raise InputError("no movies", where=str(params.movies), remedy="import the movies first")
+    movies = open_table(params.movies, movies=True)
+    missing = absent(movies, params.movies, context.project)
     roots = [str(output_root(context.output, str(name))) for name in movies.name]
     if len(set(roots)) < len(roots):
         twice = next(name for name, root in zip(movies.name, roots) if roots.count(root) > 1)
         raise InputError(f"two movies would be written as one file, {twice} is one of them", where=str(params.movies),
                          remedy="give movies different names")
-    missing = [str(name) for name in movies.name if not (context.project / str(name)).is_file()]
-    if len(missing) == len(movies):
-        raise InputError(f"none of the {len(movies)} movies is there, the first is {missing[0]}", where=str(params.movies),
-                         remedy=f"file names are relative to the project, {context.project}: run there")
-    present = next(str(name) for name in movies.name if str(name) not in set(missing))
-    frames = open_frames(context.project / present, eer_options(params))
-    used = used_frames(params, frames)
+    present = [str(name) for name in movies.name if str(name) not in set(missing)]
+    frames, used = _first_good(params, [context.project / name for name in present])
     dose, gain = _dose(params, movies), _gain(params, movies, context.project)
     if gain is not None:
         read_gain(gain, frames, params.gain_rotation, params.gain_flip)
     if params.defects is not None:
         read_defects(params.defects, frames.shape)
     pixels = float(np.prod(frames.shape))
-    memory = pixels * (len(used) * (frames.read(used[0]).dtype.itemsize + 2.0) + 4 * 14)
+    memory = pixels * (len(used) * (frames.read(used[0]).dtype.itemsize + 2.0) + 4 * 14) + PROGRAM
     patches = f"local, {params.patches_x} x {params.patches_y} patches" if min(params.patches_x, params.patches_y) > 2 else "whole frame"
-    files = tuple(context.project / str(name) for name in movies.name if str(name) not in set(missing))
-    warnings = _warnings(params, movies, missing, (dose, gain))
+    files = tuple(context.project / name for name in present)
+    warnings = told_missing(missing, len(movies)) + _warnings(params, movies, (dose, gain))
     return FoundMovies(movies, dose, gain, frames.shape, frames.count, memory, patches, warnings, files)
+
+
+def _first_good(params: MotionParams, files: list[Path]) -> tuple[Frames, range]:
+    """The first movie that can be used, and its frames that are; broken ones before it will fail alone, but not all of the first TRIED may."""
+    problem: VerglasError | None = None
+    for path in files[:TRIED]:
+        try:
+            frames = open_frames(path, eer_options(params))
+            return frames, used_frames(params, frames)
+        except VerglasError as error:
+            problem = problem or error
+    assert problem is not None
+    raise problem
 
 
 def _dose(params: MotionParams, movies: Micrographs) -> float:
@@ -118,10 +127,8 @@ def _gain(params: MotionParams, movies: Micrographs, project: Path) -> Path | No
     return project / known.pop() if known else None
 
 
-def _warnings(params: MotionParams, movies: Micrographs, missing: list[str], known: tuple[float, Path | None]) -> tuple[str, ...]:
+def _warnings(params: MotionParams, movies: Micrographs, known: tuple[float, Path | None]) -> tuple[str, ...]:
     found, (dose, gain) = [], known
-    if missing:
-        found.append(f"{len(missing)} of {len(movies)} movies are not there, the first is {missing[0]}; the others are done.")
     if dose == 0:
         found.append("The dose per frame is 0 (not known): no dose weighting, and early and late motion cannot be told apart.")
     odd = {group.voltage_kv for group in movies.optics if min(abs(group.voltage_kv - v) for v in KNOWN_VOLTAGES) > 2}

@@ -11,7 +11,7 @@ from verglas.errors import InputError
 from verglas.jobs.folder import named_in
 from verglas.jobs.motioncorr import FAR, MotionParams
 from verglas.jobs.motioncorr_input import eer_options, output_root, used_frames
-from verglas.runtime.resources import Resources
+from verglas.runtime.resources import Resources, torch_threads
 from verglas.types import Frames, Micrographs, OpticsGroup
 
 if TYPE_CHECKING:
@@ -35,13 +35,13 @@ class MotionWork:
     gain: Path | None
 
     def __call__(self, index: int) -> dict[str, object]:
-        import torch
+        with torch_threads(1 if self.resources.device == "cpu" else self.resources.threads):
+            return self._done(index)
 
+    def _done(self, index: int) -> dict[str, object]:
         from verglas.io.motion_star import write_motion
         from verglas.methods.motion import Exposure, align
 
-        if self.resources.device == "cpu":
-            torch.set_num_threads(1)  # many short operations: waiting for one another costs torch's threads more than they gain; numba's gain
         name = str(self.movies.name[index])
         optics = self.movies.optics[self.movies.optics_index[index]]
         path = self.project / name
@@ -63,7 +63,7 @@ class MotionWork:
         write_motion(root.with_suffix(".star"), track)
         row |= {"rlnMicrographMetadata": named_in(self.project, root.with_suffix(".star"))} | accumulated(track)
         report = {"shifts": np.round(track.shifts, 3).tolist(), "hot": len(movie.hot), "bad": len(movie.bad), "iterations": motion.iterations,
-                  "error": motion.error, "local_rms": motion.local_rms, "warnings": [*motion.warnings, *far(track)]}
+                  "error": motion.error, "local_rms": motion.local_rms, "warnings": [*motion.warnings, *far(track), *damage(frames)]}
         return {"star": row, "report": report}
 
     def _eer(self, path: Path) -> tuple[int, int]:
@@ -138,3 +138,10 @@ def accumulated(track: "MotionTrack") -> dict[str, object]:
 def far(track: "MotionTrack") -> list[str]:
     moved = float(np.hypot(*(track.shifts - track.shifts[0]).T).max()) * track.pixel_size
     return [f"moved by {moved:.0f} Å"] if moved > FAR else []
+
+
+def damage(frames: Frames) -> list[str]:
+    """Hardware frames of an EER movie that could not be used."""
+    numbers = sorted(getattr(frames, "damaged", ()))
+    shown = ", ".join(map(str, numbers[:5])) + (", ..." if len(numbers) > 5 else "")
+    return [f"{len(numbers)} of its hardware frames are damaged and left out ({shown})"] if numbers else []

@@ -33,22 +33,14 @@ class PickParams(JobParams):
 
 
 def open_micrographs(path: Path, project: Path) -> "Micrographs":
-    """A table of micrographs that exist, each once."""
-    from verglas.io.micrographs_star import read_micrographs
+    """A table of micrographs that exist."""
+    from verglas.jobs.micrograph_door import absent, open_table
 
-    table = read_micrographs(path)
-    if table.movies:
-        raise InputError("a table of movies", where=str(path), remedy="give the micrographs of motion correction (corrected_micrographs.star)")
-    if not len(table):
-        raise InputError("the table of micrographs has no rows", where=str(path))
-    seen: set[str] = set()
-    for row, name in enumerate(table.name.tolist(), start=1):
-        if not (project / name).is_file():
-            raise InputError(f"there is no micrograph {project / name}", where=f"{path}, data_micrographs, row {row}",
-                             remedy="run in the project folder that the names are relative to")
-        if name in seen:
-            raise InputError(f"{name} is listed twice", where=f"{path}, data_micrographs, row {row}", remedy="keep one of the rows")
-        seen.add(name)
+    table = open_table(path)
+    missing = absent(table, path, project)
+    if missing:
+        raise InputError(f"{len(missing)} of {len(table)} micrographs are not there, the first is {missing[0]}", where=str(path),
+                         remedy="put them back, or take their rows out")
     return table
 
 

@@ -115,7 +115,7 @@ def run_job(job: Job, params: JobParams, request: Request, journal: Journal | No
     with _explained():
         _open(job, params, request, plan, context)
     with _heeding_signals(request.stop, context):
-        _run_marked(job, params, context)
+        _run_marked(job, params, replace(context, found=plan.found))
     return output
 
 

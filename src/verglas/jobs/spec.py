@@ -6,6 +6,7 @@ numba only inside `check` and `run`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -165,11 +166,15 @@ class PlanLine:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a checked job is going to do and need; `inputs`: files found through the parameters (image stacks)."""
+    """What a checked job is going to do and need; `inputs`: files found through the parameters (image stacks).
+
+    found: what was read for it, so that the run (Context.found) need not read it again.
+    """
 
     lines: tuple[PlanLine, ...] = ()
     warnings: tuple[str, ...] = ()
     inputs: tuple[Path, ...] = ()
+    found: object = None
 
 
 @dataclass(frozen=True)
@@ -193,3 +198,12 @@ class Job:
     can_continue: bool = False
     parallel: bool = False
     adopt: Callable[[Path], dict[str, Any]] | None = None
+
+
+def deferred(module: str, name: str) -> Callable[[Any, Context], Any]:
+    """The function `name` of verglas.jobs.<module>, which is imported when it is called: looking at options must not load what runs them."""
+
+    def call(params: Any, context: Context) -> Any:
+        return getattr(import_module(f"verglas.jobs.{module}"), name)(params, context)
+
+    return call

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from verglas.core.local_motion import local_shift
 from verglas.errors import InputError
 from verglas.io import labels as L
 from verglas.io.coordinates import read_coordinates
@@ -121,20 +122,9 @@ def patches_of(track: MotionTrack) -> tuple[Patch, ...]:
         rows = np.flatnonzero(which.reshape(-1) == k)
         path = -one.shift[rows[np.argsort(one.frame[rows], kind="stable")]]
         place = centre / np.array(track.shape[::-1]) - 0.5
-        found.append(Patch(centre, path, path if track.local is None else -local_model(track.local, place, len(track.shifts))))
+        model = path if track.local is None else -local_shift(track.local, place[0], place[1], np.arange(len(track.shifts)))
+        found.append(Patch(centre, path, model))
     return tuple(found)
-
-
-def local_model(coefficients: np.ndarray, place: np.ndarray, frames: int) -> np.ndarray:
-    """(frames, 2) px: sum over a, b of c_(3a+b-1) phi_a z^b with phi = 1, u, u², v, v², uv at place (u, v), b = 1, 2, 3 and z the frame from 0.
-
-    As `methods.motion.model`, which comes with all of torch.
-    """
-    u, v = place
-    phi = np.array([1.0, u, u * u, v, v * v, u * v])
-    z = np.arange(frames, dtype=float)
-    value: np.ndarray = np.einsum("xab,a,fb->fx", coefficients.reshape(2, 6, 3), phi, np.stack([z, z**2, z**3], axis=1))
-    return value
 
 
 def _ctf(folder: Path, root: Path | None, row: int, numbers: Row) -> CtfShown | None:

@@ -75,6 +75,8 @@ CTF = Layout("ctf", ("ctf",), ("relion.ctffind",), ("micrographs_ctf.star",), "m
      inside("phase_shift")),
     (Quantity("tilt", "Tilt of the specimen", "°", "Good: near that of the stage. A tilt that nobody set: a bent support.", 1, "high", "tilt"),
      inside("tilt")),
+    (Quantity("thickness", "Thickness of the ice", "Å", "Good: a little more than the particle. Only where the rings reach their first node.", 0,
+              "high", "thickness"), inside("thickness")),
 ))
 PICKS = Layout("picks", ("pick ", "import coordinates"), ("relion.autopick", "relion.manualpick"),
                ("autopick.star", "manualpick.star", "coordinates.star"), "micrographs", "picks", (

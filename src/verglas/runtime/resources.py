@@ -4,6 +4,8 @@ import ctypes
 import os
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,14 +105,28 @@ def apply(resources: Resources) -> None:
     import torch
 
     torch.set_num_threads(resources.threads)
-    _keep_memory()
+    keep_memory()
     if "numba" in sys.modules:
         import numba
 
         numba.set_num_threads(min(resources.threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
     else:
         os.environ["NUMBA_NUM_THREADS"] = str(resources.threads)  # read when numba is imported, which takes 0.4 s
-    torch.use_deterministic_algorithms(resources.deterministic)
+    if torch.are_deterministic_algorithms_enabled() != resources.deterministic:  # setting it loads torch's compiler, 2 s
+        torch.use_deterministic_algorithms(resources.deterministic)
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Within: torch works on so many threads. For many short operations, which several threads would only wait for one another in."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def hardware(resources: Resources) -> dict[str, object]:
@@ -140,7 +156,7 @@ def _gpu_name(device: str) -> str:
     return torch.cuda.get_device_name(device)
 
 
-def _keep_memory() -> None:
+def keep_memory() -> None:
     """Let the C library reuse freed blocks instead of returning each to the system: new pages cost as much as the work done in them.
 
     Blocks from LARGE bytes on (the volumes of a large box) are returned at once; `release_memory` returns the rest.

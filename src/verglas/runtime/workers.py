@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from verglas.errors import InputError, VerglasError
+from verglas.runtime.resources import keep_memory
 
 Work = Callable[[int], dict[str, object]]
 RETRIES = 2
@@ -94,14 +95,16 @@ def spread(pool: Pool, work: Work, items: list[int]) -> Generator[Done, None, No
 
 
 def _attempt(work: Work, threads: int, index: int) -> Done:
-    _limit_threads(threads)
+    _prepare(threads)
     return attempt(work, index)
 
 
-def _limit_threads(threads: int) -> None:
+def _prepare(threads: int) -> None:
+    """A worker as `resources.apply` makes the process of a job."""
     import numba
     import torch
 
+    keep_memory()
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
     numba.set_num_threads(min(threads, int(numba.config.NUMBA_NUM_THREADS)))  # type: ignore[attr-defined]

@@ -19,7 +19,7 @@ class MotionTrack:
     """Motion of one movie of `shape` (ny, nx) unbinned pixels and `frames` frames in the file; all shifts and coordinates in unbinned px, (x, y).
 
     shifts (F, 2): global, row i for frame first_frame + i of the file (from 0), NaN where a frame was not observed; the first row is 0.
-    local (2, 18): coefficients of the cubic model for x and y (`methods.motion.model`), or None. hot (H, 2): hot pixels found.
+    local (2, 18): coefficients of the cubic model for x and y (`core.local_motion`), or None. hot (H, 2): hot pixels found.
     dose_rate and pre_exposure in e/Å² (per frame; before the first). EER: upsampling and grouping, 0 for other formats.
     """
 

@@ -9,7 +9,7 @@ import torch
 
 from verglas.core import filters, reconstruct
 from verglas.core.sampling import InPlane
-from verglas.core.symmetry import operators
+from verglas.core.symmetry import operators, symmetrise_map
 from verglas.methods.classify import initial, loop, maximise
 from verglas.methods.classify.plan import VDAM_2D, VDAM_3D, ClassPlan, Em
 from verglas.methods.classify.state import ClassState
@@ -115,6 +115,19 @@ def test_mini_batches_sharpen_the_averages_and_use_several_classes(pair: tuple[M
     state = run(plan, source, first)
     assert state.resolution < 23 < initial.first_lowpass(plan, BOX, PIXEL)
     assert (state.model.shares > 0.05).sum() >= 3 and state.model.average_pmax > 0.2
+
+
+def test_an_imposed_symmetry_begins_as_the_mean_profile_and_sharpens_step_by_step(pair: tuple[Map, Map]) -> None:
+    truth = phantom(BOX, PIXEL, "O", 300.0, seed=3)
+    mixture = Mixture((truth, truth), 50, 0.5)
+    plan = ClassPlan(1, 30, 4.0, replace(SEARCH, symmetry="O", diameter=140.0), VDAM_3D, limit=12.0, march=30.0)
+    source = mixture.source(plan)
+    first = initial.from_particles(source, BOX, PIXEL, plan, generator(SEARCH, 0))
+    turned = symmetrise_map(torch.from_numpy(first[0]), operators("O")).numpy()
+    assert np.corrcoef(first[0].ravel(), turned.ravel())[0, 1] > 0.99
+    state = loop.start(source, first, PIXEL, plan, np.zeros((50, 2)))
+    sizes = [loop.image_size(replace(state, iteration=i, resolution_shell=BOX), plan) for i in range(30)]
+    assert sizes[0] == 2 * round(BOX * PIXEL / 30) and sizes[15] == 2 * round(BOX * PIXEL / 12) == sizes[29] and sorted(sizes) == sizes
 
 
 def test_a_step_repeats_to_the_bit(pair: tuple[Map, Map]) -> None:

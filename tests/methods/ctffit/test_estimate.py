@@ -1,13 +1,29 @@
 """Fits against simulated truth, and against CTFFIND and repeats on real data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from verglas.io.micrographs_star import read_micrographs
 from verglas.io.mrc import read_volume
-from verglas.methods.ctffit import Aim, CtfFit, Lens, Range, estimate, of_amplitudes, of_micrograph, phase_grid, picture
+from verglas.methods.ctffit import (
+    Aim,
+    CtfFit,
+    Lens,
+    Range,
+    Spectrum,
+    estimate,
+    estimate_tilted,
+    of_amplitudes,
+    of_micrograph,
+    phase_grid,
+    picture,
+    tiles,
+)
+from verglas.methods.ctffit.tilt import corrected
 from verglas.testing.data import shared_data
-from verglas.testing.thon_rings import Scene, micrograph
+from verglas.testing.thon_rings import Scene, discs, micrograph, power
 from verglas.units import DEGREE, MM, wavelength
 
 WANTED = Range(5000, 50000, 2000, 1000, (0.0,), 30, 4)
@@ -53,10 +69,19 @@ def test_phase_shift_is_found_with_the_defocus() -> None:
     assert off(fit, truth)[0] < 40
 
 
+def test_a_known_phase_shift_is_kept() -> None:
+    optics, truth = lens(300, 2.7), aim(11000, 400, 0.5, 70 * DEGREE)
+    wanted = Range(5000, 50000, 2000, 1000, phase_grid(truth.phase, truth.phase, 10 * DEGREE), 30, 4)
+    spectrum = Spectrum(power(optics, truth, 1.4, Scene(), 20, 2), 1.4)
+    fit = estimate(spectrum, optics, wanted)
+    assert fit.fault == "" and fit.aim.phase == truth.phase and len(fit.errors) == 3
+    assert off(fit, truth)[0] < 20 < off(estimate(spectrum, optics, WANTED), truth)[0]
+
+
 def test_errors_are_honest() -> None:
     """Over several noises the scatter of the fits is what each of them says."""
     optics, truth = lens(300, 2.7), aim(15000, 300, 0.2)
-    fits = [estimate(of_micrograph(micrograph(optics, truth, 1.5, 1024, Scene(strength=0.3), seed), 1.5), optics, WANTED) for seed in range(6)]
+    fits = [estimate(of_micrograph(micrograph(optics, truth, 1.5, 1024, Scene(strength=0.3), seed), 1.5), optics, WANTED) for seed in range(4)]
     pulls = np.array([(fit.aim.mean - truth.mean) / fit.errors[0] for fit in fits])
     assert 0.2 < np.sqrt((pulls**2).mean()) < 2.5
 
@@ -66,6 +91,21 @@ def test_without_rings_the_micrograph_is_bad(seed: int) -> None:
     flat = Lens(0.02, 0.0, np.pi / 2)
     image = micrograph(flat, Aim(0.0), 1.4, 1024, Scene(gradient=0.5, ice=3 * (seed % 2)), seed)
     assert "no Thon rings" in estimate(of_micrograph(image, 1.4), lens(300, 2.7), WANTED).fault
+
+
+@pytest.mark.parametrize(("radius", "strength"), [(35.0, 0.6), (45.0, 2.0), (60.0, 5.0)])
+def test_rings_of_discs_are_not_thon_rings(radius: float, strength: float) -> None:
+    fit = estimate(of_micrograph(discs(1.4, 1152, radius, strength, 1), 1.4), lens(300, 2.7), WANTED)
+    assert fit.score > 30
+    assert fit.fault != ""
+
+
+def test_defocus_out_of_the_range_of_the_search_is_bad() -> None:
+    """Rings of 3500 Å look like those of 5500 Å with other strengths, but only in part."""
+    optics = lens(200, 2.7)
+    fit = estimate(of_micrograph(micrograph(optics, aim(3500, 0, 0), 1.4, 1152, Scene(), 1), 1.4), optics, WANTED)
+    assert fit.score > 30
+    assert fit.fault != ""
 
 
 def test_resolution_is_where_the_rings_end() -> None:
@@ -131,14 +171,18 @@ def test_all_real_spectra_agree_with_ctffind() -> None:
 
 @pytest.mark.slow
 def test_real_micrographs_repeat() -> None:
-    """Halves of a field differ by the tilt of the specimen too: 50 Å is asked of most of them."""
+    """The fields are tilted by 5 to 13 degrees: halves agree when both are fitted at the middle of the field."""
     optics, differences = Lens(wavelength(300), 0.01 * MM, np.arcsin(0.07)), []
     for path in sorted(shared_data("apoferritin").glob("*.mrc")):
         image = read_volume(path)[0][0]
-        middle = image.shape[1] // 2
-        whole, left, right = (estimate(of_micrograph(part, 1.5), optics, WANTED) for part in (image, image[:, :middle], image[:, middle:]))
-        assert whole.fault == left.fault == right.fault == ""
+        _, whole, plane = estimate_tilted(image, tiles(image, 1.5), optics, WANTED)
+        assert whole.fault == "" and plane is not None
         assert whole.resolution < 7
-        differences.append(abs(left.aim.mean - right.aim.mean))
-    assert np.median(differences) < 50
-    assert max(differences) < 160
+        means = []
+        for number, part in enumerate(np.array_split(image, 2, 1)):
+            half = np.ascontiguousarray(part)
+            cut = tiles(half, 1.5)
+            moved = replace(cut, places=cut.places + np.array([(number - 0.5) * 0.5 * image.shape[1] * 1.5, 0.0]))
+            means.append(estimate(corrected(half, moved, optics, whole.aim, plane.slope), optics, WANTED).aim.mean)
+        differences.append(abs(means[0] - means[1]))
+    assert max(differences) < 50

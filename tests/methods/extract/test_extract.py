@@ -120,11 +120,13 @@ def test_dust_becomes_noise_and_flat_images_are_not_divided() -> None:
 
 
 def test_results_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    micrograph, recipe = field(), Recipe(64, 32, 32, 12.0)
+    micrograph, recipe = field(), Recipe(64, 32, 32, 12.0, dust=Dust(white=2.0))
     xy = np.random.default_rng(3).uniform(0, 200, (9, 2))
     whole = run(micrograph, xy, recipe)
     monkeypatch.setattr("verglas.methods.extract.recipe._BLOCK_BYTES", 1)
     assert np.abs(run(micrograph, xy, recipe) - whole).max() < 1e-5
+    threads = torch.cat([block for block, _ in images(micrograph, xy, recipe, threads=3)]).numpy()
+    assert np.abs(threads - whole).max() < 1e-5
 
 
 def test_recentring_keeps_the_place_and_is_done_once() -> None:

@@ -10,7 +10,7 @@ from verglas.core import filters, reconstruct
 from verglas.core.mask import soft_sphere
 from verglas.core.rotations import random_rotations
 from verglas.core.sampling import in_plane
-from verglas.core.symmetry import operators
+from verglas.core.symmetry import operators, symmetrise_map
 from verglas.methods.classify.plan import ClassPlan
 from verglas.methods.refine.images import contrast
 from verglas.methods.refine.plan import MASK_EDGE_PX
@@ -32,15 +32,24 @@ def first_lowpass(plan: ClassPlan, box: int, pixel: float) -> float:
 
 
 def from_particles(source: Source, box: int, pixel: float, plan: ClassPlan, generator: torch.Generator) -> np.ndarray:
-    """Random blobs with the scale of averages at random angles: (K, B, B, B), or (K, 1, B, B) in 2D (RELION's --grad initialisation)."""
+    """Random blobs with the scale of averages at random angles: (K, B, B, B), or (K, 1, B, B) in 2D (RELION's --grad initialisation).
+
+    With a point group the averages themselves, over its rotations: they have the radial profile of the particle, and what is in the
+    particle and repeats with the group grows from there; blobs would have to be forgotten first.
+    """
     lowpass = first_lowpass(plan, box, pixel)
     averages = _random_averages(source, box, plan, max(1, round(box * pixel / lowpass)), generator)
     dims: Literal[2, 3] = 2 if plan.flat else 3
+    group = operators("C1" if plan.flat else plan.search.symmetry)
     out = []
     for average in averages:
         smooth = _filtered(average, pixel, lowpass, plan.flat)
-        blobs = _blobs(smooth, plan.search.diameter / pixel, generator)
-        out.append(_filtered(blobs, pixel, lowpass, plan.flat) * soft_sphere(box, plan.search.diameter / (2 * pixel), MASK_EDGE_PX, dims))
+        if len(group) > 1:
+            start = symmetrise_map(smooth, group)
+            start = _filtered((start - start.mean()) * (average.std() / start.std().clamp(min=1e-30)), pixel, lowpass, plan.flat)
+        else:
+            start = _filtered(_blobs(smooth, plan.search.diameter / pixel, generator), pixel, lowpass, plan.flat)
+        out.append(start * soft_sphere(box, plan.search.diameter / (2 * pixel), MASK_EDGE_PX, dims))
     return torch.stack(out).numpy()
 
 

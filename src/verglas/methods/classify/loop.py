@@ -72,11 +72,12 @@ def start(source: Source, references: np.ndarray, pixel: float, plan: ClassPlan,
 
 
 def image_size(state: ClassState, plan: ClassPlan) -> int:
-    """Diameter in px of the next iteration's band: ten shells beyond the resolution, never finer than the user's limit."""
-    size = min(2 * (state.resolution_shell + GROWTH), state.box)
-    if plan.limit > 0:
-        size = min(size, max(2 * round(state.box * state.pixel_size / plan.limit), 4))
-    return size
+    """Diameter in px of the next iteration's band: ten shells beyond the resolution, never finer than the limit or the march towards it."""
+    side = state.box * state.pixel_size
+    most = min(side / plan.limit, state.box / 2) if plan.limit > 0 else state.box / 2
+    if plan.march > 0:
+        most = min(most, side / plan.march + (most - side / plan.march) * min(1.0, 2 * state.iteration / plan.iterations))
+    return min(2 * (state.resolution_shell + GROWTH), max(2 * round(most), 4), state.box)
 
 
 def steps(state: ClassState, source: Source, plan: ClassPlan) -> Iterator[Step]:

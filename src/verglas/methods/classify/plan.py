@@ -41,6 +41,7 @@ class ClassPlan:
 
     `search`: symmetry, mask, sampling, corrections and seed, as for a refinement. psi_step (rad) > 0: 2D classes, with this fine
     in-plane step. limit (Å) > 0: nothing finer is used in the search. sigma (rad) > 0: local searches.
+    march (Å) > 0: nothing finer than this at first; the limit is reached, by equal steps in frequency, after half of the iterations.
     `auto_sampling`: the grid gets finer, to LAST_ORDER, when the accuracy asks for it. `centre`: 2D averages are kept in the middle.
     `non_negative`: no negative density. `align`: poses are sought; otherwise (in 2D) they stay, and only classes are.
     `cross`: once classes have formed, a particle is compared with maps to which it did not contribute, see `crossed`.
@@ -53,6 +54,7 @@ class ClassPlan:
     algorithm: Em | Vdam
     psi_step: float = 0.0
     limit: float = 0.0
+    march: float = 0.0
     sigma: float = 0.0
     centre: bool = True
     auto_sampling: bool = False

@@ -1,12 +1,10 @@
 """A fit to look at: the spectrum on the left, the fitted rings on the right."""
 
-from math import pi
-
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from verglas.methods.ctffit.estimate import CtfFit
-from verglas.methods.ctffit.lens import Lens, gamma
+from verglas.methods.ctffit.lens import Lens, rings
 from verglas.methods.ctffit.spectrum import Spectrum
 
 _SMOOTH = 0.7
@@ -26,9 +24,9 @@ def picture(spectrum: Spectrum, lens: Lens, fit: CtfFit) -> np.ndarray:
     shown = np.clip(ratio / ratio[seen].std(), -_RANGE, _RANGE)
     k2 = (radius * spectrum.step) ** 2
     safe = np.maximum(radius**2, 1.0)
-    rings = -2.0 * np.cos(2.0 * (gamma(lens, fit.aim, k2, (x * x - y * y) / safe, 2 * x * y / safe) % pi))
-    rings[k2 > 1.0 / fit.resolution**2] = 0.0
-    both: np.ndarray = np.where(x < 0, shown, rings).astype(np.float32)
+    fitted = 4.0 * rings(lens, fit.aim, k2, (x * x - y * y) / safe, 2 * x * y / safe)
+    fitted[k2 > 1.0 / fit.resolution**2] = 0.0
+    both: np.ndarray = np.where(x < 0, shown, fitted).astype(np.float32)
     return both
 
 

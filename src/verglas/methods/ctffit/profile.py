@@ -1,12 +1,11 @@
 """Rings as curves: the average along lines of equal phase, how well the fit follows it, and up to which resolution; ice."""
 
 from dataclasses import dataclass, replace
-from math import pi
 
 import numpy as np
 
 from verglas.methods.ctffit.cells import Cells
-from verglas.methods.ctffit.lens import Aim, Lens, gamma, turning_point
+from verglas.methods.ctffit.lens import Aim, Lens, gamma, rings, turning_point
 from verglas.methods.ctffit.spectrum import Spectrum
 
 FOLLOWED = 0.5
@@ -16,6 +15,7 @@ NOTHING = 25.0
 _NARROWEST = 0.006
 """1/Å: the least half width of the window in which curve and fit are compared."""
 _ICE = (0.25, 0.28)
+_BEFORE_ICE = 0.24
 _AROUND_ICE = (0.20, 0.34)
 
 
@@ -50,11 +50,10 @@ def profile(cells: Cells, lens: Lens, aim: Aim, strength: np.ndarray) -> Profile
         total = np.bincount(place[inside], (cells.weight * values)[inside], len(cells.k))
         return np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
 
-    model = cells.flat((-0.5 * np.cos(2.0 * (turns % pi))).astype(np.float32))
-    average, rings = along(cells.data), along(model)
+    average, fitted = along(cells.data), along(cells.flat(rings(lens, aim, k2, cells.cos2, cells.sin2)))
     shells = np.maximum(cells.weight.sum(0), 1e-6)
     rotational = (cells.weight * cells.data).sum(0) / shells
-    return Profile(cells.k, rotational, average, rings, strength, _windowed(cells.k, average, rings, weight, _window(cells.k, lens, aim.mean)))
+    return Profile(cells.k, rotational, average, fitted, strength, _windowed(cells.k, average, fitted, weight, _window(cells.k, lens, aim.mean)))
 
 
 def _window(k: np.ndarray, lens: Lens, mean: float) -> np.ndarray:
@@ -89,10 +88,22 @@ def resolution(curves: Profile, lens: Lens, mean: float) -> float:
 
 def correlation(cells: Cells, lens: Lens, aim: Aim, finest: float) -> float:
     """The figure of merit: Pearson's correlation of all pixels coarser than `finest` (Å), background removed, with the rings."""
-    model = cells.flat((-0.5 * np.cos(2.0 * (gamma(lens, aim, cells.k2.astype(np.float64), cells.cos2, cells.sin2) % pi))).astype(np.float32))
+    model = cells.flat(rings(lens, aim, cells.k2, cells.cos2, cells.sin2))
     weight = cells.weight * (cells.k <= 1.0 / finest)
     pixels = (weight * cells.data**2).sum() + cells.variance * np.maximum(weight - 1, 0).sum()
     return float((weight * cells.data * model).sum() / np.sqrt(max(pixels * (weight * model**2).sum(), 1e-30)))
+
+
+def explained(cells: Cells, curves: Profile) -> float:
+    """The part of sum of weight average^2 / variance - 1, what the equi-phase average has beyond noise, that strength rings explains; at most 1.
+
+    Only shells coarser than the rings of ice count. The sum may be less by chance: two of its standard deviations are granted.
+    """
+    use = curves.k < _BEFORE_ICE
+    weight, fitted = use * cells.weight.sum(0) / cells.variance, curves.strength * curves.rings
+    there = float((weight * curves.average**2).sum()) - use.sum() - 2.0 * np.sqrt(2.0 * use.sum())
+    seen = float((weight * (2.0 * curves.average - fitted) * fitted).sum())
+    return min(1.0, seen / there) if there > 0 else 1.0
 
 
 def ice_ring(spectrum: Spectrum) -> float | None:

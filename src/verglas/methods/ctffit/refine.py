@@ -7,7 +7,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from verglas.methods.ctffit.cells import Cells
-from verglas.methods.ctffit.lens import Aim, Lens, gamma
+from verglas.methods.ctffit.lens import Aim, Lens, gamma, rings, slab
 
 _BLUR = 0.012
 """1/Å: width over which the strength of the rings is smooth."""
@@ -24,7 +24,7 @@ class Fitted:
 
 
 def refine(cells: Cells, lens: Lens, start: Aim, finest: float, expected: float, phase_free: bool = False, rounds: int = 12) -> Fitted:
-    """Maximise sum of weight (data m C - m^2 C^2 / 2) / variance - (a1^2 + a2^2) / (expected^2 / 2) with C = -cos(2 gamma) / 2 flattened.
+    """Maximise sum of weight (data m C - m^2 C^2 / 2) / variance - (a1^2 + a2^2) / (expected^2 / 2) with C the rings, flattened.
 
     m (R,) >= 0 is the strength of the rings, smooth in radius, shrunk to 0 where they do not stand out of the noise: high
     frequencies count for as much as they show. Shells beyond `finest` (Å) do not count. Levenberg damping; the phase (rad) only if `phase_free`.
@@ -69,11 +69,12 @@ def _moved(aim: Aim, move: np.ndarray) -> Aim:
 
 
 def _model(cells: Cells, lens: Lens, aim: Aim, phase_free: bool) -> tuple[np.ndarray, np.ndarray]:
-    """C = -cos(2 gamma) / 2 (A, R) flattened, and its derivatives (3 or 4, A, R): sin(2 gamma) times those of gamma."""
+    """The rings C (A, R) flattened, and their derivatives (3 or 4, A, R): slab sin(2 gamma) times those of gamma."""
     twice = 2.0 * (gamma(lens, aim, cells.k2.astype(np.float64), cells.cos2, cells.sin2) % pi).astype(np.float32)
-    by_defocus = np.sin(twice) * (pi * lens.wavelength * cells.k2)
-    parts = [by_defocus, by_defocus * cells.cos2, by_defocus * cells.sin2] + ([np.sin(twice)] if phase_free else [])
-    return cells.flat(-0.5 * np.cos(twice)), np.stack([cells.flat(one) for one in parts])
+    by_phase = np.sin(twice) * slab(lens, aim.thickness, cells.k2).astype(np.float32)
+    by_defocus = by_phase * (pi * lens.wavelength * cells.k2)
+    parts = [by_defocus, by_defocus * cells.cos2, by_defocus * cells.sin2] + ([by_phase] if phase_free else [])
+    return cells.flat(rings(lens, aim, cells.k2, cells.cos2, cells.sin2)), np.stack([cells.flat(one) for one in parts])
 
 
 def _judge(cells: Cells, model: np.ndarray, limit: np.ndarray) -> tuple[np.ndarray, float]:

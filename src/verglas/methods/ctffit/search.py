@@ -17,7 +17,7 @@ _BAND = 0.025
 @dataclass(frozen=True)
 class Range:
     """What is searched: mean defocus between low and high (Å), full astigmatism U - V up to `astigmatism` (Å; above `expected` it costs),
-    phase shifts (rad), (0,) without a phase plate; rings between the resolutions coarsest and finest (Å)."""
+    phase shifts (rad), (0,) without a phase plate, one that is known, or a grid; rings between the resolutions coarsest and finest (Å)."""
 
     low: float
     high: float

@@ -1,6 +1,7 @@
 """The power spectrum of a micrograph, averaged over overlapping tiles, at a pixel size that keeps the rings."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.fft
@@ -29,22 +30,58 @@ def of_amplitudes(image: np.ndarray, pixel_size: float) -> Spectrum:
     return Spectrum(np.square(np.maximum(image, 0.0), dtype=np.float32), pixel_size)
 
 
-def of_micrograph(image: np.ndarray, pixel_size: float, box: int = 512) -> Spectrum:
-    """Mean |FFT|^2 of tiles (ny, nx) that overlap by half, mean and slope removed, edges tapered; tiles of unusual variance are left out.
+@dataclass(frozen=True)
+class Tiles:
+    """Windows of a micrograph: corners (T, 2) px (y, x), side px, box: pixels of their spectra, pixel_size Å of the spectra; places (T, 2) Å:
+    their middles (x, y) from the middle of the micrograph."""
+
+    corners: np.ndarray
+    side: int
+    box: int
+    pixel_size: float
+    places: np.ndarray
+
+    def take(self, keep: np.ndarray) -> "Tiles":
+        """Those of a mask or list of rows."""
+        return replace(self, corners=self.corners[keep], places=self.places[keep])
+
+
+def tiles(image: np.ndarray, pixel_size: float, box: int = 512) -> Tiles:
+    """Tiles of image (ny, nx) that overlap by half and cover it; those of unusual variance are left out.
 
     A tile is `box` pixels of at least 1.4 Å wide (less where the micrograph is smaller); finer micrographs get larger tiles, and of their
     spectrum only the part within the Nyquist frequency of 1.4 Å is kept.
     """
     side = min(scipy.fft.next_fast_len(round(box * max(FINEST / pixel_size, 1.0)), real=True), *image.shape)
     side -= side % 2
-    corners = [(y, x) for y in _starts(image.shape[0], side) for x in _starts(image.shape[1], side)]
+    corners = np.array([(y, x) for y in _starts(image.shape[0], side) for x in _starts(image.shape[1], side)])
     spread = np.array([image[y:y + side, x:x + side].std() for y, x in corners])
     usual = np.abs(spread - np.median(spread)) <= 4 * np.median(np.abs(spread - np.median(spread))) + 0.1 * np.median(spread)
-    window, total = _window(side), np.zeros((side, side // 2 + 1), np.float64)
-    for y, x in (corner for corner, keep in zip(corners, usual) if keep):
-        total += np.abs(scipy.fft.rfft2(_levelled(image[y:y + side, x:x + side]) * window)) ** 2
     kept = min(side, 2 * round(side * pixel_size / (2 * FINEST)))
-    return Spectrum(_centred(total, kept), pixel_size * side / kept)
+    places = (corners + (side - np.array(image.shape)) / 2)[:, ::-1] * pixel_size
+    return Tiles(corners[usual], side, kept, pixel_size * side / kept, places[usual])
+
+
+def powers(image: np.ndarray, tiles: Tiles, finer: int = 1) -> Iterator[np.ndarray]:
+    """Of each tile |FFT|^2 (finer box, finer box) float32, zero frequency in the middle: mean and slope removed, edges tapered, padded with
+    zeros to `finer` times its side."""
+    window, side = _window(tiles.side), tiles.side
+    for y, x in tiles.corners:
+        tile = _levelled(image[y:y + side, x:x + side]) * window
+        yield _centred(np.abs(scipy.fft.rfft2(tile, s=(finer * side, finer * side))) ** 2, finer * tiles.box)
+
+
+def of_micrograph(image: np.ndarray, pixel_size: float, box: int = 512) -> Spectrum:
+    """The sum of the power of its tiles."""
+    return of_tiles(image, tiles(image, pixel_size, box))
+
+
+def of_tiles(image: np.ndarray, tiles: Tiles) -> Spectrum:
+    """The same of tiles that have been cut."""
+    total = np.zeros((tiles.box, tiles.box), np.float32)
+    for power in powers(image, tiles):
+        total += power
+    return Spectrum(total, tiles.pixel_size)
 
 
 def _starts(length: int, side: int) -> np.ndarray:

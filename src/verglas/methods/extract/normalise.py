@@ -41,8 +41,11 @@ def normalise(images: Tensor, outside: Tensor, ramp: bool = True) -> tuple[Tenso
     return level.mul_(scale[:, None]).view_as(images), sigma
 
 
-def without_dust(images: Tensor, outside: Tensor, dust: Dust, generator: torch.Generator) -> Tensor:
-    """Pixels above mean + white sigma or below mean - black sigma replaced by draws of N(mean, sigma) of the background."""
+def without_dust(images: Tensor, outside: Tensor, dust: Dust, seed: int) -> Tensor:
+    """Pixels above mean + white sigma or below mean - black sigma replaced by draws of N(mean, sigma) of the background.
+
+    Image i (N, B, B) draws with the seed `seed` + i, so that it does not matter which images are worked on together.
+    """
     values = images.flatten(1)[:, outside.flatten()].double()
     mean, sigma = (one.to(images.dtype)[:, None, None] for one in (values.mean(1), values.std(1, correction=0)))
     bad = torch.zeros_like(images, dtype=torch.bool)
@@ -50,5 +53,7 @@ def without_dust(images: Tensor, outside: Tensor, dust: Dust, generator: torch.G
         bad |= images > mean + dust.white * sigma
     if dust.black is not None:
         bad |= images < mean - dust.black * sigma
-    noise = torch.randn(images.shape, generator=generator, dtype=images.dtype)
+    generator, noise = torch.Generator(), torch.empty_like(images)
+    for i, one in enumerate(noise):
+        one.normal_(generator=generator.manual_seed(seed + i))
     return torch.where(bad, mean + sigma * noise, images)

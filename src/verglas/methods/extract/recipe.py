@@ -1,7 +1,10 @@
 """All particle images of one micrograph."""
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -29,31 +32,39 @@ class Recipe:
 
 
 def images(
-    micrograph: np.ndarray, xy: np.ndarray, recipe: Recipe, ctf: CtfFilter | None = None, seed: int = 0,
+    micrograph: np.ndarray, xy: np.ndarray, recipe: Recipe, ctf: CtfFilter | None = None, seed: int = 0, threads: int = 1,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Blocks of images (n, W, W) float32 with the sigma (n,) of their background before normalisation, in the order of xy (N, 2) px.
 
     window -> CTF (in a larger window) -> shrink -> crop -> dust -> normalise -> times -1. Pixels beyond the micrograph (ny, nx) are
-    those of its nearest edge.
+    those of its nearest edge. `threads` blocks are made at a time; torch's own threads should then be 1.
     """
     level = float(np.mean(micrograph, dtype=np.float64))  # taken away first: float32 is then as good for counts of any size
     box = ctf.box if ctf is not None else recipe.box
     first = corners(xy, box)
     outside = background(recipe.window, recipe.radius or 0.0)
-    generator = torch.Generator().manual_seed(seed)
     step = max(1, _BLOCK_BYTES // (4 * box**2))
-    for start in range(0, len(xy), step):
-        block = torch.from_numpy(windows(micrograph, first[start : start + step], box, level))
+
+    def block(start: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The images from `start` on."""
+        found = torch.from_numpy(windows(micrograph, first[start : start + step], box, level))
         if ctf is not None:
-            block = rewindow(ctf.apply(block, slice(start, start + step)), recipe.box)
-        block = rewindow(shrink(block, recipe.rescale), recipe.window)
+            found = rewindow(ctf.apply(found, slice(start, start + step)), recipe.box)
+        found = rewindow(shrink(found, recipe.rescale), recipe.window)
         if recipe.dust is not None:
-            block = without_dust(block, outside, recipe.dust, generator)
+            found = without_dust(found, outside, recipe.dust, (seed << 20) + start)
         if recipe.radius is not None:
-            block, sigma = normalise(block, outside, recipe.ramp)
+            found, sigma = normalise(found, outside, recipe.ramp)
         else:
-            block, sigma = block + level, torch.ones(len(block), dtype=torch.float64)
-        yield (-block if recipe.invert else block), sigma
+            found, sigma = found + level, torch.ones(len(found), dtype=torch.float64)
+        return (-found if recipe.invert else found), sigma
+
+    starts = iter(range(0, len(xy), step))
+    with ThreadPoolExecutor(threads) as pool:
+        waiting = deque(pool.submit(block, start) for start in islice(starts, threads + 1))
+        while waiting:
+            yield waiting.popleft().result()
+            waiting.extend(pool.submit(block, start) for start in islice(starts, 1))
 
 
 def windows(micrograph: np.ndarray, first: np.ndarray, box: int, level: float) -> np.ndarray:

@@ -3,22 +3,20 @@
 import torch
 from torch import Tensor
 
+from verglas.core.fourier import crop
+
 
 def shrink(images: Tensor, box: int) -> Tensor:
     """Images (N, B, B) on box <= B pixels (both even) of the same field of view, pixel a B / box; values stay (a constant is the constant).
 
     x'(j) = sum_k X(k) exp(2 pi i k.j / box), over 0 <= kx <= box/2 and -box/2 < ky <= box/2, with X = FFT(x) / B^2. Pixel B/2 becomes
-    pixel box/2. At the new Nyquist frequency one of the two aliases is kept, as RELION does, so that white noise stays white.
-    Only the columns that are kept are transformed along y.
+    pixel box/2. Only the columns that are kept are transformed along y.
     """
     old = images.shape[-1]
     if box == old:
         return images
-    half = box // 2
-    columns = torch.fft.rfft(images, dim=-1)[..., : half + 1]
-    spectrum = torch.fft.fft(columns, dim=-2)
-    kept = torch.cat((spectrum[..., : half + 1, :], spectrum[..., old - half + 1 :, :]), dim=-2)
-    return torch.fft.irfft2(kept, s=(box, box)) * (box / old) ** 2
+    columns = torch.fft.rfft(images, dim=-1)[..., : box // 2 + 1]
+    return torch.fft.irfft2(crop(torch.fft.fft(columns, dim=-2), (box, box)), s=(box, box)) * (box / old) ** 2
 
 
 def rewindow(images: Tensor, box: int) -> Tensor:

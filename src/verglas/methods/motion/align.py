@@ -3,16 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from math import pi
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from verglas.core.local_motion import SPACE, TIME, local_shift
 from verglas.methods.motion import fit, warp
 from verglas.methods.motion.conditioning import Movie
 from verglas.methods.motion.dose import dose_after
 from verglas.methods.motion.filter import Filtered, filtered, slope
-from verglas.methods.motion.model import SPACE, TIME, local_shift
 from verglas.methods.motion.search import TOLERANCE, search
 from verglas.types.motion import MotionTrack, PatchTracks
 
@@ -73,9 +74,9 @@ def align(movie: Movie, exposure: Exposure, patches: tuple[int, int], bfactor: f
     small, times = group_frames(movie.small, group)
     shape, scale = (small.shape[1], small.shape[2]), float(movie.bin)
     spectra = torch.empty(len(small), shape[0], shape[1] // 2 + 1, dtype=torch.complex64, device=device)
-    level = leveller(shape, device)
+    level, flat = leveller(shape, device), unbinned(shape, movie.bin).to(device)
     for i, one in enumerate(small):
-        spectra[i] = torch.fft.rfft2(level(torch.from_numpy(one).to(device)))
+        spectra[i] = torch.fft.rfft2(level(torch.from_numpy(one).to(device))) * flat
     found = search(spectra, shape, scale, bfactor)
     dose = dose_after(count, exposure.dose_rate, exposure.pre_exposure, exposure.first_frame) - 0.5 * exposure.dose_rate
     middle = np.interp(times, np.arange(count), dose)
@@ -87,11 +88,11 @@ def align(movie: Movie, exposure: Exposure, patches: tuple[int, int], bfactor: f
     design = fit.make_design(centres, times, float(count), local)
     theta = np.zeros((2, design.size))
     theta[:, : len(times)] = found.shifts.double().cpu().numpy().T
-    priors, iterations, change = fit.first_priors(len(times)), 0, np.inf
+    priors, iterations, change = fit.first_priors(times), 0, np.inf
     while iterations < STEPS and change > CONVERGED:
         measured = measure(pictures, polynomials(theta, times, float(count)), grid, scale)
-        eq = fit.equations(design, measured.gradient, measured.curvature, pictures.information)
-        new, priors, covariance = fit.solve(eq, theta, design, priors)
+        eq = fit.equations(design, theta, measured.gradient, measured.curvature, pictures.information)
+        new, priors, covariance = fit.solve(eq, design, priors)
         moved = np.einsum("pfm,cm->pfc", design.matrix, new - theta)
         change = float(np.sqrt(((moved - moved.mean(1, keepdims=True)) ** 2).mean()))
         theta, iterations = new, iterations + 1
@@ -119,6 +120,12 @@ def leveller(shape: tuple[int, int], device: str) -> Callable[[Tensor], Tensor]:
     return level
 
 
+def unbinned(shape: tuple[int, int], b: int) -> Tensor:
+    """(my, mx // 2 + 1): 1 / (T(ky) T(kx)), T = (sin(pi k b) / (b sin(pi k)))³: what binning by `spline` has weakened is given back."""
+    y, x = (pi * k.clamp(min=1e-9) / b for k in (torch.fft.fftfreq(shape[0]).abs(), torch.fft.rfftfreq(shape[1])))
+    return (b * y.sin() / (b * y).sin()).pow(3)[:, None] * (b * x.sin() / (b * x).sin()).pow(3)
+
+
 def polynomials(theta: np.ndarray, times: np.ndarray, length: float) -> np.ndarray:
     """(F, 2, 6): theta (2, M) as polynomials over 1, u, u², v, v², uv for each frame."""
     frames = len(times)
@@ -132,7 +139,7 @@ def polynomials(theta: np.ndarray, times: np.ndarray, length: float) -> np.ndarr
 
 @dataclass(frozen=True)
 class Measured:
-    """Of each patch: gradient (P, F, 2) 1/px and curvature (P, 2, 2) 1/px² (all pairs of frames) of the log-likelihood."""
+    """Of each patch: gradient (P, F, 2) 1/px and curvature (P,) 1/px² along an axis (all pairs of frames) of the log-likelihood."""
 
     gradient: np.ndarray
     curvature: np.ndarray
@@ -152,8 +159,7 @@ def measure(pictures: Filtered, motion: np.ndarray, grid: tuple[int, int], scale
         each = warp.moved_sums(pictures.pictures[part], polys[part], np.eye(len(polys[part]), dtype=np.float32))
         gradient += [cell_gradients(one, total, slopes, grid) / step[:, None] for one in each]
     shares = _shares(_cells((slopes**2).sum(0, keepdim=True), grid)[0], pictures.self_slope)
-    curvature = (pictures.curvature / len(shares) * shares)[:, None, None] * np.eye(2)
-    return Measured(np.moveaxis(np.stack(gradient), (0, 1, 2), (1, 2, 0)) * area, curvature)
+    return Measured(np.moveaxis(np.stack(gradient), (0, 1, 2), (1, 2, 0)) * area, pictures.curvature / len(shares) * shares)
 
 
 def cell_gradients(moved: Tensor, total: Tensor, slopes: Tensor, grid: tuple[int, int]) -> np.ndarray:
@@ -179,10 +185,8 @@ def _shares(power: np.ndarray, own: float) -> np.ndarray:
 
 def _error(covariance: np.ndarray, design: fit.Design) -> float:
     """Expected rms error px of the global track about its mean, per axis."""
-    frames, m = design.frames, design.size
-    centre = np.eye(frames) - 1.0 / frames
-    parts = [np.trace(centre @ covariance[c * m:c * m + frames, c * m:c * m + frames] @ centre) for c in range(2)]
-    return float(np.sqrt(max(np.mean(parts), 0.0) / frames))
+    own = covariance[: design.frames, : design.frames]
+    return float(np.sqrt(max(np.trace(own) - own.mean() * len(own), 0.0) / len(own)))
 
 
 def _tracks(
@@ -191,7 +195,7 @@ def _tracks(
     """What each patch says by itself, beyond the global track: the model and its own Newton step from there."""
     if len(measured.gradient) == 1:
         return None
-    own = np.linalg.solve(measured.curvature[:, None], measured.gradient[..., None])[..., 0] / pictures.information[None, :, None]
+    own = measured.gradient / (measured.curvature[:, None] * pictures.information)[..., None]
     step = np.einsum("pfm,cm->pfc", design.matrix, theta) - theta[:, : design.frames].T
     shift = step + own
     shift -= shift[:, :1]

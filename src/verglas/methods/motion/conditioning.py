@@ -7,6 +7,8 @@ import numpy as np
 from numba import njit, prange
 
 HOT_SIGMA = 6.0
+ROWS = 16
+"""Of a small frame, made at a time."""
 FEWEST_GOOD = 6
 """A bad pixel takes the value of a neighbour when more than this many neighbours are good."""
 
@@ -16,7 +18,7 @@ class Movie:
     """F frames as they are in the file, and what makes them pictures.
 
     raw (F, ny, nx) in the type of the file; gain (ny, nx) float32. bad (H,): flat index of the pixels to replace, ascending, by
-    values (F, H) float32. hot (M, 2): x, y of those among them that were found hot. small (F, ny // b, nx // b) float32: means of b x b pixels,
+    values (F, H) float32. hot (M, 2): x, y of those among them that were found hot. small (F, ny // b, nx // b) float32: binned by `spline`,
     gain-corrected, bad pixels replaced. mean: counts per pixel and frame.
     """
 
@@ -36,24 +38,50 @@ class Movie:
         return picture
 
 
+def spline(b: int) -> np.ndarray:
+    """(3 b - 2,) float32, sum 1: a box of b px folded three times.
+
+    At 0.1 cycles per px means of 2 x 2 px lose a tenth of the ratio of signal to noise to what folds back from above; this loses a thousandth.
+    """
+    box = np.ones(b) / b
+    return np.convolve(np.convolve(box, box), box).astype(np.float32)
+
+
 @njit(parallel=True, nogil=True, fastmath=True, cache=True)
-def _take(raw, gain, total, small, b):  # type: ignore[no-untyped-def]
-    """total += raw gain; small = mean of raw gain over b x b pixels."""
+def _take(raw, gain, total, small, taps, b):  # type: ignore[no-untyped-def]
+    """total += raw gain; small[j, i] = sum over u, v of taps[u] taps[v] (raw gain)[j b + u - (b - 1), i b + v - (b - 1)], edges repeated."""
     ny, nx = raw.shape
     my, mx = small.shape
-    for block in prange((ny + b - 1) // b):
-        line = np.zeros(nx, np.float32)
-        for y in range(block * b, min(block * b + b, ny)):
+    blocks = (my + ROWS - 1) // ROWS
+    for block in prange(blocks):
+        first, last = block * ROWS, min(block * ROWS + ROWS, my)
+        begin, end = first * b, (ny if block == blocks - 1 else last * b)
+        band = np.empty((ROWS * b + 3 * b, nx), np.float32)
+        low, high = max(begin - (b - 1), 0), min(end + b - 1, ny)
+        for y in range(low, high):
+            into, source, factor = band[y - low], raw[y], gain[y]
             for x in range(nx):
-                value = np.float32(raw[y, x]) * gain[y, x]
-                total[y, x] += value
-                line[x] += value
-        if block < my:
+                into[x] = np.float32(source[x]) * factor[x]
+            if begin <= y < end:
+                sums = total[y]
+                for x in range(nx):
+                    sums[x] += into[x]
+        line = np.empty(nx + 2 * (b - 1), np.float32)
+        for j in range(first, last):
+            inner = line[b - 1:b - 1 + nx]
+            inner[:] = 0.0
+            for u in range(len(taps)):
+                row, w = band[min(max(j * b + u - (b - 1), 0), ny - 1) - low], taps[u]
+                for x in range(nx):
+                    inner[x] += w * row[x]
+            for i in range(b - 1):
+                line[i], line[b - 1 + nx + i] = inner[0], inner[nx - 1]
+            to = small[j]
             for x in range(mx):
                 sum_ = np.float32(0.0)
-                for i in range(b):
-                    sum_ += line[x * b + i]
-                small[block, x] = sum_ / np.float32(b * b)
+                for v in range(len(taps)):
+                    sum_ += taps[v] * line[x * b + v]
+                to[x] = sum_
 
 
 def condition(frames: Iterable[np.ndarray], count: int, gain: np.ndarray, defects: np.ndarray | None, reach: int, b: int, seed: int) -> Movie:
@@ -64,12 +92,12 @@ def condition(frames: Iterable[np.ndarray], count: int, gain: np.ndarray, defect
     ny, nx = gain.shape
     total = np.zeros((ny, nx), np.float32)
     small = np.empty((count, ny // b, nx // b), np.float32)
-    raw = None
+    raw, taps = None, spline(b)
     for i, frame in enumerate(frames):
         if raw is None:
             raw = np.empty((count, ny, nx), frame.dtype)
         raw[i] = frame
-        _take(raw[i], gain, total, small[i], b)
+        _take(raw[i], gain, total, small[i], taps, b)
     assert raw is not None
     known = gain == 0 if defects is None else defects | (gain == 0)
     hot, m, sigma = hot_pixels(total, known)
@@ -118,11 +146,21 @@ def replacements(
 
 
 def _mend(small: np.ndarray, raw: np.ndarray, gain: np.ndarray, bad: np.ndarray, values: np.ndarray, b: int) -> None:
-    """Put the replacements of bad pixels into the means they are part of."""
-    nx = gain.shape[1]
+    """Put the replacements of bad pixels into the small pixels that they are part of."""
+    ny, nx = gain.shape
     y, x = bad // nx, bad % nx
-    inside = (y // b < small.shape[1]) & (x // b < small.shape[2])
-    y, x = y[inside], x[inside]
+    (rows, down), (columns, across) = _parts(y, ny, small.shape[1], b), _parts(x, nx, small.shape[2], b)
     for i in range(len(raw)):
-        change = (values[i, inside] - raw[i, y, x] * gain[y, x]) / (b * b)
-        np.add.at(small[i], (y // b, x // b), change.astype(np.float32))
+        change = values[i] - raw[i, y, x] * gain[y, x]
+        for j in range(3):
+            for k in range(3):
+                np.add.at(small[i], (rows[j], columns[k]), (change * down[j] * across[k]).astype(np.float32))
+
+
+def _parts(at: np.ndarray, length: int, size: int, b: int) -> tuple[np.ndarray, np.ndarray]:
+    """(3, H): the small pixels along an axis that pixel `at` is part of, and its weights in them (0 for what lies outside)."""
+    taps = spline(b)
+    target = at // b + np.arange(-1, 2)[:, None]
+    source = (target[..., None] * b + np.arange(len(taps)) - (b - 1)).clip(0, length - 1)
+    weight = ((source == at[:, None]) * taps).sum(-1) * ((target >= 0) & (target < size))
+    return target.clip(0, size - 1), weight

@@ -7,15 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from verglas.core.fourier import crop
 from verglas.methods.motion.dose import attenuation
-from verglas.methods.motion.sums import crop
 
 LOWEST = 6.0
 """Cycles per side below which brightness of the beam outweighs the specimen."""
 LEAST_NOISE = 1e-3
 """Of the power of a frame; what does not move as a whole counts as noise."""
-FINEST, ROOM = 0.15, 1.1
-"""Highest frequency used, cycles per px: beyond it frames say next to nothing of motion. Pictures can hold ROOM times as high ones."""
+FINEST, ROOM = 6.0, 1.1
+"""Å: finer waves say next to nothing of motion. Pictures can hold ROOM times as high frequencies as are used."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ def filtered(
     (my, mx), device = shape, spectra.device
     ky, kx = torch.fft.fftfreq(my, device=device)[:, None], torch.fft.rfftfreq(mx, device=device)[None]
     radius = torch.sqrt(ky**2 + kx**2)
-    inside = (radius >= LOWEST / min(shape)) & (radius <= min(FINEST * scale, 0.47))
+    highest = min(scale * pixel_size / FINEST, 0.47)
+    inside = (radius >= LOWEST / min(shape)) & (radius <= highest)
     shell = (radius * max(shape)).long()
     shells = int(shell.max()) + 1
     s = np.arange(shells) + 0.5
@@ -67,7 +68,7 @@ def filtered(
     k2 = (2 * pi / scale * radius) ** 2
     curve = _shell_sums(torch.where(inside, 0.5 * k2 * times, 0.0), shell, shells) * weight * signal * q2
     information = (q**2 * curve).sum(1).double().cpu().numpy()
-    cut = [min(n, int(2 * ROOM * FINEST * scale * n) // 2 * 2) for n in shape]
+    cut = [min(n, int(2 * ROOM * highest * n) // 2 * 2) for n in shape]
     size = (cut[0], cut[1])
     coarse = (size[0] / my, size[1] / mx)
     steep = (_slope_transfer(kx / coarse[1]) ** 2 + _slope_transfer(ky / coarse[0]) ** 2) * times

@@ -52,6 +52,6 @@ def whole(half: Tensor, nx: int) -> Tensor:
 
 def reduce(picture: Tensor, size: tuple[int, int]) -> Tensor:
     """Fourier cropping of a picture to `size` (even); pixel (n/2, n/2) goes to the middle of the new one. Values are kept."""
-    from verglas.methods.motion.sums import crop
+    from verglas.core.fourier import crop
 
     return torch.fft.irfft2(crop(torch.fft.rfft2(picture, norm="forward"), size), s=size, norm="forward")

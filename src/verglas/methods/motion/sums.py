@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from verglas.methods.motion import model, warp, warp_cpu
+from verglas.core import fourier, local_motion
+from verglas.methods.motion import warp, warp_cpu
 from verglas.methods.motion.conditioning import Movie
 from verglas.methods.motion.dose import attenuation
 
@@ -62,7 +63,7 @@ class Wanted:
 
 def motion_polynomials(shifts: np.ndarray, local: np.ndarray | None) -> np.ndarray:
     """(F, 2, 6) float32: global shifts (F, 2) plus the local model (2, 18) as polynomials of u and v, frame by frame."""
-    out = np.zeros((len(shifts), 2, model.SPACE)) if local is None else model.spatial(local, len(shifts))
+    out = np.zeros((len(shifts), 2, local_motion.SPACE)) if local is None else local_motion.spatial(local, len(shifts))
     out[:, :, 0] += shifts
     return out.astype(np.float32)
 
@@ -85,7 +86,7 @@ def sums(movie: Movie, polynomials: np.ndarray, basis: DoseBasis | None, pixel_s
         return np.asarray(torch.fft.irfft2(spectrum * flatten, s=size, norm="forward").cpu().numpy())
 
     def spectrum_of(i: int) -> Tensor:
-        return crop(torch.fft.rfft2(pictures[i], norm="forward"), size)
+        return fourier.crop(torch.fft.rfft2(pictures[i], norm="forward"), size)
 
     weighted = None
     if basis is not None and rank:
@@ -128,14 +129,6 @@ def warped(movie: Movie, polynomials: np.ndarray, weights: np.ndarray, device: s
 def binned_size(shape: tuple[int, int], binning: float) -> tuple[int, int]:
     """Even (my, mx) of a picture (ny, nx) binned; unchanged without binning."""
     return shape if binning == 1 else (int(shape[0] / binning) // 2 * 2, int(shape[1] / binning) // 2 * 2)
-
-
-def crop(spectrum: Tensor, size: tuple[int, int]) -> Tensor:
-    """Half plane of a smaller picture (my, mx): the frequencies it can hold; values unchanged (transforms divided by the number of pixels)."""
-    my, mx = size
-    if (spectrum.shape[0], spectrum.shape[1]) == (my, mx // 2 + 1):
-        return spectrum
-    return torch.cat([spectrum[: (my + 1) // 2, : mx // 2 + 1], spectrum[spectrum.shape[0] - my // 2 :, : mx // 2 + 1]])
 
 
 def _frequencies(shape: tuple[int, int], size: tuple[int, int]) -> tuple[Tensor, Tensor]:

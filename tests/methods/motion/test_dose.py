@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from verglas.methods.motion import dose, model
+from verglas.core import local_motion
+from verglas.methods.motion import dose
 from verglas.methods.motion.sums import dose_basis
 
 
@@ -12,9 +13,9 @@ def test_local_model_by_hand() -> None:
     c, u, v, z = rng.normal(size=(2, 18)), 0.3, -0.2, 4.0
     phi = (1, u, u * u, v, v * v, u * v)
     by_hand = [sum(c[axis, 3 * a + b] * phi[a] * z ** (b + 1) for a in range(6) for b in range(3)) for axis in range(2)]
-    np.testing.assert_allclose(model.local_shift(c, np.array(u), np.array(v), np.array(z)), by_hand, rtol=1e-12)
-    np.testing.assert_allclose((model.spatial(c, 6)[4] * np.array(phi)).sum(-1), by_hand, rtol=1e-12)
-    assert np.all(model.local_shift(c, np.array(u), np.array(v), np.array(0.0)) == 0)
+    np.testing.assert_allclose(local_motion.local_shift(c, np.array(u), np.array(v), np.array(z)), by_hand, rtol=1e-12)
+    np.testing.assert_allclose((local_motion.spatial(c, 6)[4] * np.array(phi)).sum(-1), by_hand, rtol=1e-12)
+    assert np.all(local_motion.local_shift(c, np.array(u), np.array(v), np.array(0.0)) == 0)
 
 
 @pytest.mark.parametrize(("d", "expected"), [(3.0, 4.34), (5.0, 6.38), (10.0, 14.14), (20.0, 38.7)])
