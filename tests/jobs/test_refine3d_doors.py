@@ -15,6 +15,7 @@ from verglas.io.particles_star import write_particles
 from verglas.io.star import Table, read_star, write_star
 from verglas.jobs import refine3d_check
 from verglas.jobs.common import parse
+from verglas.jobs.refine3d_images import look
 from verglas.jobs.registry import find
 from verglas.jobs.runner import Request, launch
 from verglas.testing.particle_sets import ParticleSet, blobs, write_set
@@ -123,6 +124,16 @@ def test_mask_on_another_grid(data: ParticleSet, capsys: pytest.CaptureFixture[s
 def test_mask_diameter_beyond_the_box(data: ParticleSet, capsys: pytest.CaptureFixture[str]) -> None:
     text = complaint(data, capsys, mask_diameter=120)
     assert "120 Å" in text and "96.0 Å" in text and "at most 96" in text
+
+
+@pytest.mark.parametrize("radius", [3.0, 20.0])
+def test_a_hollow_particle_is_white_where_its_wall_is(radius: float) -> None:
+    axis = np.arange(64) - 32
+    distance = np.hypot(axis[:, None], axis) / radius
+    one = np.where(distance < 0.6, -0.4, np.where(distance < 1, 0.6, 0.0))
+    noisy = one + np.random.default_rng(0).normal(0, 1, (100, 64, 64))
+    white, dark = (look(sign * noisy, np.arange(100), radius).shown for sign in (1, -1))
+    assert white[1] > 5 and dark[1] < -5 and white[0] == pytest.approx(-dark[0])
 
 
 def test_inverted_contrast(data: ParticleSet, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,14 +15,16 @@ MEAN_LIMIT, SD_LIMITS = 0.5, (0.5, 2.0)
 """RELION's criterion for normalised particles: |mean| < 0.5 sd and 0.5 < sd < 2 outside the particle."""
 BAD_SHARE = 0.1
 """More unnormalised particles than this end the job, fewer are warned of."""
+RINGS = 6
+"""Of equal width within the particle's radius: a hollow particle is darkest in its middle, and lightest in its wall."""
 CERTAIN = 5.0
 """Standard errors by which the particles must be darker (or lighter) than their background to be called so."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Of particles `rows`: background mean (in its standard deviations) and standard deviation, and contrast =
-    mean inside half the radius above the background, in standard deviations; each (n,)."""
+    """Of particles `rows`: background mean (in its standard deviations) and standard deviation, each (n,), and contrast (n, RINGS or fewer):
+    mean of each ring above the background, in standard deviations."""
 
     rows: np.ndarray
     mean: np.ndarray
@@ -35,11 +37,14 @@ class Sample:
         return (np.abs(self.mean) > MEAN_LIMIT) | (self.sd < SD_LIMITS[0]) | (self.sd > SD_LIMITS[1])
 
     @property
-    def contrast_z(self) -> float:
-        """Mean contrast in standard errors: positive for white particles."""
+    def shown(self) -> tuple[float, float]:
+        """Mean contrast of the ring that stands out most, positive for white particles, and the same in standard errors."""
         if len(self.contrast) < 3:
-            return 0.0
-        return float(self.contrast.mean() / max(self.contrast.std(ddof=1), 1e-9) * np.sqrt(len(self.contrast)))
+            return 0.0, 0.0
+        mean = self.contrast.mean(0)
+        z = mean / np.maximum(self.contrast.std(0, ddof=1), 1e-9) * np.sqrt(len(self.contrast))
+        most = int(np.abs(z).argmax())
+        return float(mean[most]), float(z[most])
 
 
 def sample_rows(count: int) -> np.ndarray:
@@ -54,7 +59,10 @@ def look(pixels: np.ndarray, rows: np.ndarray, radius: float) -> Sample:
     distance = np.hypot(axis[:, None], axis)
     mean, sd = background_statistics(pixels, min(radius, box / 2))
     sd = np.maximum(sd, 1e-12)
-    return Sample(rows, mean / sd, sd, (pixels[:, distance < radius / 2].mean(1) - mean) / sd)
+    count = max(1, min(RINGS, int(radius)))
+    ring = np.floor(distance / radius * count)
+    inside = np.stack([pixels[:, ring == k].mean(1) for k in range(count)], axis=1)
+    return Sample(rows, mean / sd, sd, (inside - mean[:, None]) / sd[:, None])
 
 
 def join(parts: list[Sample]) -> Sample:
@@ -97,10 +105,10 @@ def require_normalised(sample: Sample, particles: Particles, star: Path) -> tupl
 
 def require_white(sample: Sample, star: Path) -> tuple[str, ...]:
     """Raise when the particles are darker than their background; a sentence when nothing can be seen."""
-    z = sample.contrast_z
+    contrast, z = sample.shown
     if z < -CERTAIN:
         raise InputError(
-            f"inverted contrast: the particles are darker than their background (by {-sample.contrast.mean():.2g} of its standard deviation, "
+            f"inverted contrast: the particles are darker than their background (by {-contrast:.2g} of its standard deviation, "
             f"{-z:.0f} standard errors), expected white ones", where=str(star),
             remedy="multiply the images by -1 (extract with inverted contrast), or go on with --skip-image-checks")
     if len(sample.rows) >= 3 and z < 2.0:
