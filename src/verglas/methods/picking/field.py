@@ -12,6 +12,7 @@ CLIP = 10.0
 CELLS = 8
 """Cells of the running median per particle."""
 STEEP = 8.0
+"""A step is so many times the usual change of the background over a quarter of a particle."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Field:
 def make_field(micrograph: np.ndarray, pixel: float, diameter: float, target: float, white: bool = False, bad: np.ndarray | None = None) -> Field:
     """The micrograph (ny, nx) averaged over whole pixels up to `target` Å, background and variance of the width of a particle divided out.
 
-    x -> (x - b) / s, b the mean in a Gaussian of sigma = diameter, s the standard deviation in one of 2 diameters, both over valid pixels.
+    x -> (x - m - b) / s, m the plateaus, b the mean of x - m in a Gaussian of sigma = diameter, s the standard deviation likewise, in one of 2
+    diameters, both over valid pixels; steps of m are not valid.
     `bad` (rows, columns of the field) bool: what to leave out.
     """
     factor = max(1, int(target / pixel + 1e-6))
