@@ -12,7 +12,7 @@ from verglas.methods.picking.bank import averages_bank, map_bank, shared_basis
 from verglas.methods.picking.blobs import BlobOptions, blob_scores, pick_blobs
 from verglas.methods.picking.choose import Limits, accepted, choose_picks, expected_false
 from verglas.methods.picking.extremes import extremes
-from verglas.methods.picking.field import average, coarsen, local_mean, make_field
+from verglas.methods.picking.field import average, coarsen, local_mean, make_field, plateaus, steps
 from verglas.methods.picking.merge import merge_picks
 from verglas.methods.picking.peaks import climb, keep_apart, maxima
 from verglas.methods.picking.profile import dome, learnt_profile, radial_image
@@ -124,6 +124,21 @@ def test_local_mean_of_a_constant_is_that_constant_at_the_border_too():
     weight = np.ones((90, 70), dtype=np.float32)
     weight[20:40, 30:50] = 0
     np.testing.assert_allclose(local_mean(np.full((90, 70), 3.5, dtype=np.float32), weight, 9.0), 3.5, rtol=1e-4)
+
+
+def test_plateaus_follow_a_step_and_do_not_see_particles():
+    size, image = 32, np.zeros((320, 400), dtype=np.float32)
+    image[:, 200:] = 10.0
+    flat = image.copy()
+    y, x = np.mgrid[:320, :400]
+    for cx, cy in ((60, 60), (120, 200), (300, 80), (350, 250)):
+        image[np.hypot(x - cx, y - cy) < size / 2] += 3.0
+    level = plateaus(image, size)
+    away = np.abs(x - 199.5) > size / 4
+    np.testing.assert_allclose(level[away], flat[away], atol=1e-4)
+    at_step = steps(level + np.random.default_rng(0).normal(0, 0.05, level.shape), size)
+    assert at_step[:, 198:202].all() and not at_step[np.abs(x - 199.5) > size / 2].any()
+    assert not steps((0.01 * x).astype(np.float32), size).any()
 
 
 def test_averaging_keeps_the_mean_and_positions_map_back():
@@ -267,7 +282,7 @@ def test_thresholds_only_ever_remove_picks(scene):
     image, _, _ = scene
     maps = blob_scores(image, PIXEL, BlobOptions(110.0, 160.0))
     counts = [len(choose_picks(maps, Limits(66.0, threshold=one)).picks) for one in (0.2, 0.5, 0.8, 1.1, 9.0)]
-    assert counts == sorted(counts, reverse=True) and counts[0] > counts[2] > counts[-1] == 0
+    assert counts == sorted(counts, reverse=True) and counts[0] > counts[3] > counts[-1] == 0
     assert len(choose_picks(maps, Limits(66.0, most_sd=0.1)).picks) == 0
     bordered = choose_picks(maps, Limits(66.0, border=150.0)).picks.xy
     assert bordered.min() >= 45 and (bordered < np.array(SIZE[::-1]) - 45).all()

@@ -22,7 +22,7 @@ def contamination(field: Field, xy: np.ndarray, diameter: float) -> np.ndarray:
     area = np.bincount(strange.ravel(), minlength=count + 1)
     large = area >= (size / 5) ** 2
     large[0] = False
-    return _filled(large[strange], size) if large.any() else np.zeros(height.shape, dtype=bool)
+    return _filled(field, large[strange], size)
 
 
 def outstanding(field: Field, diameter: float, limits: tuple[float, float]) -> np.ndarray:
@@ -32,14 +32,14 @@ def outstanding(field: Field, diameter: float, limits: tuple[float, float]) -> n
     found, count = ndimage.label(height > steep * 1.4826 * float(np.median(height)), np.ones((3, 3)))
     spans = [max(part.stop - part.start for part in one) for one in ndimage.find_objects(found, count)]
     large = np.array([False, *(span >= long * size for span in spans)])
-    if not large.any():
-        return np.zeros(height.shape, dtype=bool)
-    return _filled(large[found], size)
+    return _filled(field, large[found], size)
 
 
-def _filled(large: np.ndarray, size: float) -> np.ndarray:
-    """(rows, columns) bool widened by size / 5 px, with what it encloses if that is less than (4 size)^2."""
-    wide = ndimage.distance_transform_edt(~large) <= size / 5
+def _filled(field: Field, large: np.ndarray, size: float) -> np.ndarray:
+    """(rows, columns) bool widened by size / 5 px, with what is not valid and what these enclose if that is less than (4 size)^2."""
+    wide = ~field.valid.numpy()[: field.size[0], : field.size[1]]
+    if large.any():
+        wide |= ndimage.distance_transform_edt(~large) <= size / 5
     parts, count = ndimage.label(~wide)
     small = np.bincount(parts.ravel(), minlength=count + 1) < (4 * size) ** 2
     small[0] = True

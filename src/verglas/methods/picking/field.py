@@ -9,6 +9,10 @@ from torch import Tensor
 
 CLIP = 10.0
 """Pixels further from the median than so many standard deviations are set there (contamination, hot pixels)."""
+CELLS = 8
+"""Cells of the running median per particle."""
+STEEP = 8.0
+"""A step is so many times the usual change of the background over a quarter of a particle."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class Field:
 def make_field(micrograph: np.ndarray, pixel: float, diameter: float, target: float, white: bool = False, bad: np.ndarray | None = None) -> Field:
     """The micrograph (ny, nx) averaged over whole pixels up to `target` Å, background and variance of the width of a particle divided out.
 
-    x -> (x - b) / s, b the mean in a Gaussian of sigma = diameter, s the standard deviation in one of 2 diameters, both over valid pixels.
+    x -> (x - m - b) / s, m the plateaus, b the mean of x - m in a Gaussian of sigma = diameter, s the standard deviation likewise, in one of 2
+    diameters, both over valid pixels; steps of m are not valid.
     `bad` (rows, columns of the field) bool: what to leave out.
     """
     factor = max(1, int(target / pixel + 1e-6))
@@ -44,24 +49,41 @@ def make_field(micrograph: np.ndarray, pixel: float, diameter: float, target: fl
     spread = 1.4826 * float(np.median(np.abs(small - middle))) or float(small.std()) or 1.0
     small = np.clip((small - middle) / spread, -CLIP, CLIP) * (1.0 if white else -1.0)
     step = pixel * factor
-    good = np.ones(small.shape, dtype=np.float32) if bad is None else 1.0 - bad.astype(np.float32)
-    flat = small - local_mean(small, good, diameter / step)
-    for region in _regions(good, 2 * diameter / step):
-        flat = np.where(region > 0, small - local_mean(small, region, diameter / step), flat)
+    level = plateaus(small, diameter / step)
+    good = (~steps(level, diameter / step)).astype(np.float32)
+    if bad is not None:
+        good = good * ~bad
+    flat = small - level
+    flat = flat - local_mean(flat, good, diameter / step)
     depth = ndimage.gaussian_filter(flat, diameter / 10 / step, mode="nearest")
     square = np.minimum(flat**2, 9.0 * float(np.median(flat[good > 0] ** 2)) / 0.455) if good.any() else flat**2
-    flat = flat / np.sqrt(np.maximum(local_mean(square, good, 2.0 * diameter / step), 1e-6)) * good
+    level = np.maximum(plateaus(square, diameter / step), 1e-3)
+    flat = flat / np.sqrt(np.maximum(level * local_mean(square / level, good, 2.0 * diameter / step), 1e-6)) * good
     shape = tuple(9 * fft.next_fast_len(-(-(n + round(diameter / step)) // 9), True) for n in small.shape)
     image, valid = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=bool)
     image[: small.shape[0], : small.shape[1]], valid[: small.shape[0], : small.shape[1]] = flat, good > 0
     return Field(torch.from_numpy(image), torch.from_numpy(valid), (small.shape[0], small.shape[1]), step, float(factor), (factor - 1) / 2, depth)
 
 
-def _regions(good: np.ndarray, size: float) -> list[np.ndarray]:
-    """What edges part, each as weights 0 or 1 (rows, columns), if it is at least `size` px wide; the mean of one side says nothing of the other."""
-    found, count = ndimage.label(good > 0)
-    area = np.bincount(found.ravel(), minlength=count + 1)
-    return [(found == k).astype(np.float32) for k in range(1, count + 1) if area[k] >= size**2] if count > 1 else []
+def plateaus(image: np.ndarray, size: float) -> np.ndarray:
+    """Running median (rows, columns) of means over cells of `size` / CELLS px, in a disc 2.5 sizes wide: it follows the steps of carbon and bars
+    sharply, where a mean would swing on both sides, and does not see what is smaller than half the disc, as particles are."""
+    cell = max(1, round(size / CELLS))
+    pad = [(0, -n % cell) for n in image.shape]
+    cells = average(np.pad(image, pad, mode="edge"), cell)
+    reach = int(1.25 * size / cell)
+    y, x = np.ogrid[-reach : reach + 1, -reach : reach + 1]
+    middle = ndimage.median_filter(cells, footprint=x**2 + y**2 <= (1.25 * size / cell) ** 2, mode="nearest")
+    at = (((np.arange(n) - (cell - 1) / 2) / cell) for n in image.shape)
+    return _bilinear(middle, *at)
+
+
+def steps(level: np.ndarray, size: float) -> np.ndarray:
+    """(rows, columns) bool: where plateaus differ within size / 4 px by more than STEEP times their usual change (median)."""
+    cell = max(1, round(size / CELLS))
+    near = 2 * (cell + cell // 2) + 1
+    change = ndimage.maximum_filter(level, near, mode="nearest") - ndimage.minimum_filter(level, near, mode="nearest")
+    return np.asarray(change > STEEP * max(float(np.median(change)), 1e-6))
 
 
 def coarsen(field: Field) -> Field:
