@@ -54,8 +54,9 @@ class Chain:
             return None
         job = find(stage.job)
         continuing = stage.name in self.folders and not stage.whole and (self.path(stage.name, job_folder.JOB_FILE)).exists()
-        if not continuing:
-            self._remember(stage.name, job_folder.next_job_folder(self.context.project, job.folder))
+        begun = stage.name in self.folders and not (self.path(stage.name, job_folder.JOB_FILE)).exists()
+        if not continuing and not begun:
+            self._remember(stage.name, job_folder.reserve(self.context.project, job.folder))
         output = self.context.project / self.folders[stage.name]
         request = Request(self.context.resources, output, self.context.project, continuing, quiet=True, stop=self.context.stop, reports=False)
         run_job(job, parse(job.params, stage.params | sources | given), request)

@@ -1,0 +1,98 @@
+"""What a job folder says of itself: kind, files read and files handed on."""
+
+from collections.abc import Iterable
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from verglas.errors import VerglasError
+from verglas.io.job_star import read_job
+from verglas.io.pipeline_star import read_output_nodes
+from verglas.jobs.folder import JOB_FILE
+from verglas.jobs.outputs import ACCEPTED, FILE, MAP, PARTICLES, RULES, promised
+from verglas.jobs.provenance import read_record
+from verglas.project.layout import in_project, owner
+from verglas.project.request import read_request
+from verglas.types.pipeline import Node
+
+KINDS = {
+    "relion.import.movies": "import movies", "relion.import": "import movies", "relion.motioncorr": "motioncorr", "relion.ctffind": "ctf",
+    "relion.manualpick": "pick manual", "relion.autopick.log": "pick log", "relion.autopick": "pick template", "relion.extract": "extract",
+    "relion.select": "select", "relion.class2d": "class2d", "relion.class3d": "class3d", "relion.initialmodel": "initialmodel",
+    "relion.refine3d": "refine3d", "relion.maskcreate": "mask", "relion.postprocess": "postprocess",
+}
+"""RELION's label, or its beginning -> the job of ours that does the same."""
+LABELS = {".star": PARTICLES, ".mrc": MAP}
+
+
+class Links(NamedTuple):
+    """`type`: RELION's label of the job; files that it reads and hands on."""
+
+    type: str
+    inputs: tuple[Node, ...]
+    outputs: tuple[Node, ...]
+
+
+def kind_of(label: str) -> str:
+    """relion.class2d.em -> class2d; "" for what we have no job for."""
+    pieces = label.split(".")
+    return next((KINDS[name] for end in range(len(pieces), 1, -1) if (name := ".".join(pieces[:end])) in KINDS), "")
+
+
+def links_of(root: Path, name: str) -> Links:
+    """From RELION_OUTPUT_NODES.star, job.json or the request, and job.star."""
+    folder = root / name
+    record: dict[str, Any] = read_record(folder) if (folder / JOB_FILE).exists() else {}
+    request = read_request(folder)
+    label, options = _job_star(folder)
+    job = str(record.get("job") or (request.job if request else ""))
+    if request is not None and request.status != "launched":
+        files = _files(request.params)
+    elif record:
+        files = [(str(one.get("option", "")).removeprefix("--"), str(one["path"])) for one in record.get("inputs", [])]
+        files = [(option, path) for option, path in files if option or path.endswith(".star")]
+    else:
+        files = [("", value) for value in options.values() if owner(value)]
+    outputs = read_output_nodes(folder / FILE) if (folder / FILE).exists() else promised(job, name) if job in RULES else ()
+    inside = tuple(one for one in outputs if owner(one.name) == name)
+    return Links(label or f"verglas.{name.partition('/')[0].lower()}", tuple(_inputs(root, name, files)), inside)
+
+
+def _job_star(folder: Path) -> tuple[str, dict[str, str]]:
+    try:
+        found = read_job(folder / "job.star")
+    except VerglasError:
+        return "", {}
+    return found.job_type, dict(found.options)
+
+
+def _files(params: dict[str, Any]) -> list[tuple[str, str]]:
+    """(parameter, path) of the values that are files of jobs."""
+    found = []
+    for name, value in params.items():
+        values = value if isinstance(value, list | tuple) else str(value).split(",") if isinstance(value, str | Path) else []
+        found += [(name, str(one)) for one in values]
+    return found
+
+
+def _inputs(root: Path, name: str, files: Iterable[tuple[str, str]]) -> Iterable[Node]:
+    for option, path in files:
+        file = in_project(root, path)
+        parameter = option.replace("-", "_")
+        if owner(file) != name and (owner(file) or parameter in ACCEPTED) and (root / (owner(file) or file)).exists():
+            yield Node(file, _label(file, parameter))
+
+
+def _label(file: str, parameter: str) -> str:
+    """By the job type that writes such a file, else by the parameter that reads it, else by its ending."""
+    name, kind = file.rpartition("/")[2], file.partition("/")[0]
+    for job, rules in RULES.items():
+        if job.replace(" ", "").lower() == kind.lower():
+            for pattern, label in rules:
+                if fnmatch(name, pattern):
+                    return label
+    suffix = Path(name).suffix
+    if parameter in ("mask", "focus_mask"):
+        return "Mask3D.mrc.relion"
+    kinds = ACCEPTED.get(parameter, ())
+    return f"{kinds[0]}{suffix}.relion" if kinds else LABELS.get(suffix, f"Other{suffix}")

@@ -1,0 +1,101 @@
+"""The pipeline and the job folders brought together. `snapshot` only looks; `sync` writes what it finds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from verglas.io.pipeline_star import read_pipeline, write_pipeline
+from verglas.io.project_lock import locked
+from verglas.jobs.folder import JOB_FILE, PIPELINE
+from verglas.project.layout import job_folders, number_of, owner, with_counter
+from verglas.project.links import Links, links_of
+from verglas.project.state import Standing, standing
+from verglas.types.pipeline import Node, Pipeline, Process, State
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The project now: `details` by the name of the job, where its state needs another word."""
+
+    pipeline: Pipeline
+    details: dict[str, str]
+
+
+def snapshot(root: Path) -> Snapshot:
+    """What is so, whatever default_pipeline.star says yet; nothing is written."""
+    return reconciled(root, read_pipeline(root / PIPELINE))
+
+
+def sync(root: Path) -> Snapshot:
+    """Bring default_pipeline.star up to date under RELION's lock. It is written only when something changed."""
+    found = snapshot(root)
+    if found.pipeline == read_pipeline(root / PIPELINE):
+        return found
+    return change(root, lambda pipeline: pipeline)
+
+
+def change(root: Path, edit: Callable[[Pipeline], Pipeline]) -> Snapshot:
+    """Read, bring up to date, change and write, with nobody else in between."""
+    with locked(root):
+        before = read_pipeline(root / PIPELINE)
+        found = reconciled(root, before)
+        after = with_counter(edit(found.pipeline))
+        if after != before:
+            write_pipeline(root / PIPELINE, after)
+    return Snapshot(after, found.details)
+
+
+def reconciled(root: Path, pipeline: Pipeline) -> Snapshot:
+    folders = set(job_folders(root))
+    known = {one.name: one for one in pipeline.processes}
+    made = {process for process, _ in pipeline.outputs}
+    details: dict[str, str] = {}
+    processes, news = [], dict[str, Links]()
+    for name in [*known, *sorted(folders - set(known), key=number_of)]:
+        old = known.get(name)
+        now = standing(root / name, old.state if old else None) if name in folders else Standing(old.state) if old else None
+        if now is None:
+            continue
+        if now.detail:
+            details[name] = now.detail
+        if old is None or (name in folders and _is_news(root / name, old, now.state, name in made)):
+            news[name] = links_of(root, name)
+        processes.append(_process(name, old, now.state, news.get(name)))
+    grown = replace(pipeline, processes=tuple(processes))
+    return Snapshot(with_counter(_with_links(grown, news)) if news else with_counter(grown), details)
+
+
+def _is_news(folder: Path, old: Process, state: State, has_outputs: bool) -> bool:
+    """Whether the folder has more to say than the pipeline holds: its state changed, or RELION 3.1 has dropped its label."""
+    ours = (folder / JOB_FILE).exists() if state != old.state or old.type == "relion.external" or not has_outputs else False
+    return state != old.state or (ours and (old.type == "relion.external" or (state == "Succeeded" and not has_outputs)))
+
+
+def _process(name: str, old: Process | None, state: State, links: Links | None) -> Process:
+    if old is None:
+        assert links is not None
+        return Process(name, links.type, state)
+    kept = old.type if links is None or old.type.startswith(links.type) else links.type
+    return replace(old, state=state, type=kept)
+
+
+def _with_links(pipeline: Pipeline, news: dict[str, Links]) -> Pipeline:
+    """Nodes and edges of jobs that have something new. The inputs of a job of ours are what it says now, those of RELION stay."""
+    names = {one.name for one in pipeline.processes}
+    nodes = {one.name: one for one in pipeline.nodes}
+    inputs, outputs = dict.fromkeys(pipeline.inputs), dict.fromkeys(pipeline.outputs)
+
+    def hand_on(process: str, node: Node) -> None:
+        nodes.setdefault(node.name, node)
+        outputs.setdefault((process, node.name))
+
+    for name, links in news.items():
+        for node in links.outputs:
+            nodes[node.name] = node
+            hand_on(name, node)
+        for node in links.inputs:
+            nodes.setdefault(node.name, node)
+            inputs.setdefault((node.name, name))
+            if owner(node.name) in names:
+                hand_on(owner(node.name), node)
+    return replace(pipeline, nodes=tuple(nodes.values()), inputs=tuple(inputs), outputs=tuple(outputs))
