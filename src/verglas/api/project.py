@@ -1,6 +1,7 @@
 """A project in a script: `project = vg.open_project("."); project.run("mask", map="...").wait()`."""
 
 import os
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,8 +10,13 @@ from typing import Any
 from verglas.api.outputs import Outputs
 from verglas.errors import InputError
 from verglas.jobs.folder import PIPELINE
-from verglas.project import facts, graph, layout, sync
+from verglas.project import ask, edit, facts, graph, layout, sync, words
+from verglas.project.forecast import forecast
+from verglas.project.schedule import scheduling
 from verglas.types.pipeline import Node, Pipeline, Process, State
+
+PAUSE = 0.3
+"""Seconds between two looks at a job that is waited for."""
 
 
 class Project:
@@ -52,6 +58,41 @@ class Project:
         if self.read_only:
             raise InputError("this project is open for reading only", where=str(self.root),
                              remedy="open it without read_only, in a folder that you may write to")
+
+    def run(self, job: str, *, how: ask.How | None = None, **params: Any) -> "Job":
+        """Ask for a job, which begins when its inputs are there and slots are free, while somebody schedules: `job.wait()`, the pages, or
+        `verglas project work`. Files are named from the project folder; a Job as a value means the file of it that fits.
+        """
+        self.require_writable()
+        given = {name: f"@{value.name}" if isinstance(value, Job) else value for name, value in params.items()}
+        return self.job(ask.ask(self.root, job, given, how or ask.How()))
+
+    def forecast(self, job: str, **params: Any) -> str:
+        """What the job would do and need, in words; raises what is wrong. Takes seconds: it reads the input."""
+        given = words.resolved(self.pipeline, words.named_values(self.root, job, params))
+        return forecast(self.root, words.words(job, given, {"dry_run": True}))
+
+    def schedule(self) -> "list[Job]":
+        """One round of the scheduler; does nothing while another process schedules. The jobs that wait or run after it."""
+        self.require_writable()
+        with scheduling(self.root) as scheduler:
+            if scheduler:
+                scheduler.step()
+        return [one for one in self.jobs() if one.process.state in ("Scheduled", "Running")]
+
+    def trash(self, *jobs: "Job | str | int") -> tuple[str, ...]:
+        """Move jobs to Trash, with all that build on them."""
+        self.require_writable()
+        return edit.trash(self.root, [one.name if isinstance(one, Job) else self.job(one).name for one in jobs])
+
+    def trashed(self) -> tuple[str, ...]:
+        """What is in the trash."""
+        return edit.trashed(self.root)
+
+    def restore(self, name: str) -> tuple[str, ...]:
+        """Bring a job back from the trash, with what it builds on."""
+        self.require_writable()
+        return edit.restore(self.root, name)
 
     def made(self, file: str | Path) -> "list[Job]":
         """The job that made a file, last, after all jobs that it builds on."""
@@ -159,6 +200,51 @@ class Job:
         """The jobs that read its files."""
         return [self.project.job(one) for one in sorted(graph.children(self.project.pipeline).get(self.name, set()), key=layout.number_of)]
 
+    @property
+    def error(self) -> str:
+        """Why it failed, as far as it could say."""
+        return facts.read_error(self.folder)
+
+    def wait(self, timeout: float | None = None) -> "Job":
+        """Until it has ended, scheduling meanwhile; raises InputError when it failed, was stopped, or cannot begin."""
+        return wait_for(self, timeout)
+
+    def stop(self, *, now: bool = False) -> None:
+        """At its next safe point; `now`: at once. One that waits becomes a draft."""
+        self.project.require_writable()
+        edit.stop(self.project.root, self.name, now=now)
+
+    def go_on(self, *, how: ask.How | None = None, **changes: Any) -> "Job":
+        """Continue it where it was stopped or killed; let a draft go."""
+        self.project.require_writable()
+        ask.go_on(self.project.root, self.name, changes, how or ask.How())
+        return self.refresh()
+
+    def clone(self, *, how: ask.How | None = None, **changes: Any) -> "Job":
+        """Ask for the same job with some other parameters."""
+        found = self.facts
+        if not found.job:
+            raise InputError(f"there is no job of verglas for {self.type}", where=self.name, remedy="run it in RELION")
+        seed = {"seed": found.resources["seed"]} if found.resources.get("seed") else {}
+        return self.project.run(found.job, how=how or ask.How(common=seed), **(found.params | changes))
+
+    def change(self, *, how: ask.How | None = None, **changes: Any) -> "Job":
+        """Other parameters for a job that has not begun."""
+        self.project.require_writable()
+        ask.change_request(self.project.root, self.name, self.params | changes, how or ask.How())
+        return self.refresh()
+
+    def rename(self, alias: str) -> "Job":
+        """Give it a second name; "" takes it away."""
+        self.project.require_writable()
+        edit.set_alias(self.project.root, self.name, alias)
+        return self.refresh()
+
+    def annotate(self, text: str) -> None:
+        """Replace its note."""
+        self.project.require_writable()
+        facts.write_note(self.folder, text)
+
     def refresh(self) -> "Job":
         """The same job as it is now."""
         return self.project.job(self.name)
@@ -174,6 +260,33 @@ def new_project(path: str | Path) -> Project:
     project = Project(layout.create_project(Path(path)))
     project.snapshot()
     return project
+
+
+def wait_for(job: Job, timeout: float | None) -> Job:
+    """See Job.wait. Schedules unless another process does."""
+    end = None if timeout is None else time.monotonic() + timeout
+    root = job.project.root
+    while True:
+        with scheduling(root) as scheduler:
+            while True:
+                if scheduler:
+                    scheduler.step()
+                job = job.refresh()
+                if job.process.state not in ("Scheduled", "Running"):
+                    return _ended_well(job)
+                if facts.is_stuck(job.folder):
+                    raise InputError(f"does not begin: {job.detail}", where=job.name, remedy="correct it, then go_on()")
+                if end is not None and time.monotonic() > end:
+                    raise InputError(f"not within {timeout:g} s; it is {job.process.state.lower()}", where=job.name, remedy="wait longer")
+                time.sleep(PAUSE)
+                if not scheduler:
+                    break
+
+
+def _ended_well(job: Job) -> Job:
+    if job.process.state != "Succeeded":
+        raise InputError(f"{job.process.state.lower()}: {job.detail or job.error or 'stopped'}", where=job.name, remedy="see its run.err")
+    return job
 
 
 def _writable(root: Path) -> bool:

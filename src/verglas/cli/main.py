@@ -94,7 +94,7 @@ def status(job_dir: Path, /) -> int:
     job_dir
         The job folder.
     """
-    from verglas.cli.queue import tell_status
+    from verglas.project.queued import tell_status
 
     print(tell_status(job_dir))
     return 0
@@ -108,7 +108,7 @@ def cancel(job_dir: Path, /) -> int:
     job_dir
         The job folder.
     """
-    from verglas.cli.queue import cancel_job
+    from verglas.project.queued import cancel_job
 
     print(cancel_job(job_dir))
     return 0

@@ -12,7 +12,6 @@ from cyclopts import App
 from verglas.cli.command import understood, with_options
 from verglas.cli.help import page
 from verglas.cli.main import SUBMIT, asked, job_meant
-from verglas.cli.queue import hand_in, refuse_while_queued
 from verglas.cluster.queue import BUILT_IN, Queue, read_queue
 from verglas.cluster.template import Wish, render, values
 from verglas.errors import InputError
@@ -21,6 +20,7 @@ from verglas.jobs.folder import next_job_folder
 from verglas.jobs.registry import ENTRIES, find
 from verglas.jobs.runner import Request, launch
 from verglas.jobs.spec import Job, JobParams, option, options
+from verglas.project.queued import hand_in, refuse_while_queued
 
 PLANNED = 0.8
 """Part of the memory asked for that the job plans with; the rest is for what cannot be planned."""

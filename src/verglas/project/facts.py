@@ -13,7 +13,7 @@ from verglas.jobs.provenance import read_record
 from verglas.jobs.registry import find
 from verglas.jobs.spec import options
 from verglas.project.links import kind_of
-from verglas.project.request import read_request
+from verglas.project.request import LAUNCH_LOG, read_request
 
 NOTE = "note.txt"
 
@@ -96,3 +96,20 @@ def write_note(folder: Path, text: str) -> None:
     """Replace the note; RELION's GUI shows and writes the same file."""
     with atomic_path(folder / NOTE) as path:
         path.write_text(text if text.endswith("\n") or not text else text + "\n", encoding="utf-8")
+
+
+def read_error(folder: Path) -> str:
+    """The last lines of run.err, or of what it said before it had one."""
+    for name in ("run.err", LAUNCH_LOG):
+        path = folder / name
+        lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines() if path.exists() else []
+        if lines:
+            begin = max((row for row, line in enumerate(lines) if line.startswith(("error:", "verglas:", "Traceback"))), default=len(lines) - 5)
+            return "\n".join(lines[max(begin, 0) :])
+    return ""
+
+
+def is_stuck(folder: Path) -> bool:
+    """Whether nothing but the user can make this job begin: it is held, or waits for one that has failed or is gone."""
+    request = read_request(folder)
+    return request is not None and (request.status == "held" or (request.status == "waiting" and ", which " in request.reason))
