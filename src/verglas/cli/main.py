@@ -23,7 +23,7 @@ FIXED_POSES = "--fixed-poses"
 GROUPS = {
     "import": "Files from elsewhere, with what the microscope was set to.", "pick": "Find particles in micrographs.",
     "simulate": "Make data with a known truth.", "map": "Look at maps and change them.", "export": "Files for other programs.",
-    "queue": "Jobs that were given to a queue with submit.",
+    "queue": "Jobs that were given to a queue with submit.", "project": "The project folder: its jobs, what made what, what waits.",
 }
 
 
@@ -45,6 +45,10 @@ def build_app(arguments: Sequence[str]) -> "App":
     owners["map"].command(info)
     for one in (status, cancel):
         owners["queue"].command(one)
+    if list(arguments[:1]) == ["project"]:
+        from verglas.cli.project import fill
+
+        fill(owners["project"])
     for other in (report, demo):
         app.command(other)
     app.command(_app("submit", SUBMIT))
@@ -139,6 +143,9 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(_complain(str(error), error.exit_code))
     except KeyboardInterrupt:
         sys.exit(_complain("stopped", 130))
+    except BrokenPipeError:  # the reader (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
 
 
 def job_meant(given: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from verglas.errors import VerglasError
 from verglas.io.job_star import read_job
 from verglas.io.pipeline_star import read_output_nodes
 from verglas.jobs.folder import JOB_FILE
-from verglas.jobs.outputs import ACCEPTED, FILE, MAP, PARTICLES, RULES, promised
+from verglas.jobs.outputs import ACCEPTED, FILE, MAP, PARTICLES, RULES, accepts, promised
 from verglas.jobs.provenance import read_record
 from verglas.project.layout import in_project, owner
 from verglas.project.request import read_request
@@ -26,11 +26,12 @@ LABELS = {".star": PARTICLES, ".mrc": MAP}
 
 
 class Links(NamedTuple):
-    """`type`: RELION's label of the job; files that it reads and hands on."""
+    """`type`: RELION's label of the job; files that it reads and hands on. `whole`: these are all of them, so that others are out of date."""
 
     type: str
     inputs: tuple[Node, ...]
     outputs: tuple[Node, ...]
+    whole: bool
 
 
 def kind_of(label: str) -> str:
@@ -46,16 +47,16 @@ def links_of(root: Path, name: str) -> Links:
     request = read_request(folder)
     label, options = _job_star(folder)
     job = str(record.get("job") or (request.job if request else ""))
-    if request is not None and request.status != "launched":
-        files = _files(request.params)
+    if request is not None and (request.status != "launched" or not record):
+        files = _files(root, request.params)
     elif record:
         files = [(str(one.get("option", "")).removeprefix("--"), str(one["path"])) for one in record.get("inputs", [])]
         files = [(option, path) for option, path in files if option or path.endswith(".star")]
     else:
         files = [("", value) for value in options.values() if owner(value)]
-    outputs = read_output_nodes(folder / FILE) if (folder / FILE).exists() else promised(job, name) if job in RULES else ()
-    inside = tuple(one for one in outputs if owner(one.name) == name)
-    return Links(label or f"verglas.{name.partition('/')[0].lower()}", tuple(_inputs(root, name, files)), inside)
+    inside = tuple(one for one in handed_on(root, name) if owner(one.name) == name)
+    kind = label or f"verglas.{name.partition('/')[0].lower()}"
+    return Links(kind, tuple(_inputs(root, name, files)), inside, bool(job))
 
 
 def _job_star(folder: Path) -> tuple[str, dict[str, str]]:
@@ -66,13 +67,31 @@ def _job_star(folder: Path) -> tuple[str, dict[str, str]]:
     return found.job_type, dict(found.options)
 
 
-def _files(params: dict[str, Any]) -> list[tuple[str, str]]:
-    """(parameter, path) of the values that are files of jobs."""
+def _files(root: Path, params: dict[str, Any]) -> list[tuple[str, str]]:
+    """(parameter, path) of the values that may be files; @job as the file that this job will hand on, where its name is known."""
     found = []
     for name, value in params.items():
         values = value if isinstance(value, list | tuple) else str(value).split(",") if isinstance(value, str | Path) else []
-        found += [(name, str(one)) for one in values]
+        found += [(name, _referenced(root, name, str(one)[1:]) if str(one).startswith("@") else str(one)) for one in values]
     return found
+
+
+def _referenced(root: Path, parameter: str, reference: str) -> str:
+    """Refine3D/job012/run_class001.mrc for Refine3D/job012; "" where nothing is known yet."""
+    job = "/".join(reference.split("/")[:2])
+    if job != reference or not (root / job).is_dir():
+        return reference
+    return next((one.name for one in handed_on(root, job) if accepts(parameter, one)), "")
+
+
+def handed_on(root: Path, name: str) -> tuple[Node, ...]:
+    """What a job of ours hands on, or will."""
+    folder = root / name
+    if (folder / FILE).exists():
+        return read_output_nodes(folder / FILE)
+    request = read_request(folder)
+    job = str(read_record(folder).get("job")) if (folder / JOB_FILE).exists() else request.job if request else ""
+    return promised(job, name) if job in RULES else ()
 
 
 def _inputs(root: Path, name: str, files: Iterable[tuple[str, str]]) -> Iterable[Node]:

@@ -15,6 +15,7 @@ from verglas.errors import InputError, VerglasError
 from verglas.jobs.context import ABORT_REQUEST
 from verglas.jobs.folder import MARKERS
 from verglas.project import slots
+from verglas.project.facts import is_stuck
 from verglas.project.graph import parents
 from verglas.project.layout import HIDDEN, number_of
 from verglas.project.request import LAUNCH_LOG, RUN_LOCK, JobRequest, read_request, write_request
@@ -25,6 +26,7 @@ from verglas.project.words import resolved, words
 from verglas.types.pipeline import Pipeline, State
 
 LOCK = "scheduler.lock"
+PROGRAM = (sys.executable, "-m", "verglas")
 ASK_QUEUE = 10.0
 """Seconds between two questions to the queue of a cluster."""
 
@@ -61,7 +63,7 @@ class Scheduler:
             try:
                 reason = self._begin(name, request, pipeline, full)
             except VerglasError as error:
-                reason, status = f"cannot start: {error}", "held"
+                reason, status = f"cannot start: {str(error).splitlines()[0]}", "held"
         if reason and (reason, status) != (request.reason, request.status):
             write_request(self.root / name, replace(request, reason=reason, status=status))
         return not reason
@@ -119,7 +121,7 @@ def launch(root: Path, name: str, request: JobRequest, taken: slots.Slots) -> "s
         write_request(folder, replace(request, status="launched", reason="", host=platform.node()))
         with (folder / LAUNCH_LOG).open("wb") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "verglas", *command(name, request)], cwd=root, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
+                [*PROGRAM, *command(name, request)], cwd=root, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
                 start_new_session=True, pass_fds=(lock, *taken.descriptors), env=_environment(taken),
             )
     finally:
@@ -141,6 +143,13 @@ def _environment(taken: slots.Slots) -> dict[str, str]:
 def _clear(folder: Path) -> None:
     for marker in (*MARKERS.values(), ABORT_REQUEST, QUEUE_FILE):
         (folder / marker).unlink(missing_ok=True)
+
+
+def unfinished(root: Path, pipeline: Pipeline) -> tuple[str, ...]:
+    """The jobs that run, or will begin without anybody's doing."""
+    scheduled = [one.name for one in pipeline.processes if one.state == "Scheduled"]
+    waiting = [name for name in scheduled if read_request(root / name) is not None and not is_stuck(root / name)]
+    return (*(one.name for one in pipeline.processes if one.state == "Running"), *waiting)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from verglas.jobs.folder import JOB_FILE, PIPELINE
 from verglas.project.layout import job_folders, number_of, owner, with_counter
 from verglas.project.links import Links, links_of
 from verglas.project.state import Standing, standing
-from verglas.types.pipeline import Node, Pipeline, Process, State
+from verglas.types.pipeline import Pipeline, Process, State
 
 
 @dataclass(frozen=True)
@@ -80,22 +80,21 @@ def _process(name: str, old: Process | None, state: State, links: Links | None) 
 
 
 def _with_links(pipeline: Pipeline, news: dict[str, Links]) -> Pipeline:
-    """Nodes and edges of jobs that have something new. The inputs of a job of ours are what it says now, those of RELION stay."""
+    """Nodes and edges of jobs that have something new. What a job of ours says replaces what it said before; RELION's edges stay."""
     names = {one.name for one in pipeline.processes}
+    stale = {name for name, links in news.items() if links.whole}
     nodes = {one.name: one for one in pipeline.nodes}
-    inputs, outputs = dict.fromkeys(pipeline.inputs), dict.fromkeys(pipeline.outputs)
-
-    def hand_on(process: str, node: Node) -> None:
-        nodes.setdefault(node.name, node)
-        outputs.setdefault((process, node.name))
-
+    inputs = dict.fromkeys(edge for edge in pipeline.inputs if edge[1] not in stale)
+    read = {node for node, _ in inputs}
+    outputs = dict.fromkeys(edge for edge in pipeline.outputs if edge[0] not in stale or edge[1] in read)
     for name, links in news.items():
         for node in links.outputs:
             nodes[node.name] = node
-            hand_on(name, node)
+            outputs.setdefault((name, node.name))
         for node in links.inputs:
             nodes.setdefault(node.name, node)
             inputs.setdefault((node.name, name))
             if owner(node.name) in names:
-                hand_on(owner(node.name), node)
-    return replace(pipeline, nodes=tuple(nodes.values()), inputs=tuple(inputs), outputs=tuple(outputs))
+                outputs.setdefault((owner(node.name), node.name))
+    used = {node for node, _ in inputs} | {node for _, node in outputs}
+    return replace(pipeline, nodes=tuple(one for one in nodes.values() if one.name in used), inputs=tuple(inputs), outputs=tuple(outputs))
