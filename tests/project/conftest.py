@@ -2,12 +2,13 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from verglas.io.job_star import JobStar, write_job
 from verglas.io.pipeline_star import write_output_nodes
-from verglas.jobs.job_star import write_job_star
 from verglas.jobs.registry import find
 from verglas.project import schedule, slots
 from verglas.project.layout import create_project
@@ -17,6 +18,7 @@ PRETEND = """
 import json, os, platform, sys, time
 from datetime import datetime, UTC
 from pathlib import Path
+from verglas.io.job_star import JobStar, write_job
 from verglas.io.pipeline_star import write_output_nodes
 from verglas.jobs.outputs import outputs_of
 job = sys.argv[1] + ("" if sys.argv[2].startswith("--") else " " + sys.argv[2])
@@ -60,17 +62,22 @@ def pretend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return script
 
 
-def finished(root: Path, name: str, job: str, *, reads: tuple[str, ...] = (), makes: tuple[tuple[str, str], ...] = ()) -> Path:
-    """The folder of a job of ours that has succeeded."""
-    folder = root / name
-    folder.mkdir(parents=True)
-    inputs = [{"option": "--particles", "path": one} for one in reads]
-    record = {"job": job, "params": {}, "inputs": inputs, "process": 1, "started": "2026-01-02T03:04:05+00:00", "resources": {}, "hardware": {}}
-    (folder / "job.json").write_text(json.dumps(record))
-    kind = find(job)
-    write_job_star(folder / "job.star", kind, kind.params.model_construct(), continuing=False)
-    for file, _ in makes:
-        (folder / file).write_text(file)
-    write_output_nodes(folder / "RELION_OUTPUT_NODES.star", [Node(f"{name}/{file}", label) for file, label in makes])
-    (folder / "RELION_JOB_EXIT_SUCCESS").touch()
-    return folder
+@pytest.fixture
+def finished(root: Path) -> Callable[..., Path]:
+    """finished("Extract/job003", "extract", reads=(file, ...), makes=((file, label), ...)): the folder of a job of ours that has succeeded."""
+
+    def make(name: str, job: str, *, reads: tuple[str, ...] = (), makes: tuple[tuple[str, str], ...] = ()) -> Path:
+        folder = root / name
+        folder.mkdir(parents=True)
+        inputs = [{"option": "--particles", "path": one} for one in reads]
+        record = {"job": job, "params": {}, "inputs": inputs, "process": 1, "started": "2026-01-02T03:04:05+00:00", "resources": {}, "hardware": {}}
+        (folder / "job.json").write_text(json.dumps(record))
+        kind = find(job)
+        write_job(folder / "job.star", JobStar(kind.relion or f"verglas.{kind.folder.lower()}", {"fn_data": "a.star"}))
+        for file, _ in makes:
+            (folder / file).write_text(file)
+        write_output_nodes(folder / "RELION_OUTPUT_NODES.star", [Node(f"{name}/{file}", label) for file, label in makes])
+        (folder / "RELION_JOB_EXIT_SUCCESS").touch()
+        return folder
+
+    return make
