@@ -137,8 +137,10 @@ def test_a_job_that_waits_can_be_stopped_changed_and_let_go(project: vg.Project)
     assert job.refresh().detail == "a draft" and not (job.folder / "seen.json").exists()
     with pytest.raises(InputError, match="a draft"):
         job.wait(5)
-    changed = job.change(box=16, how=How(cpus=1, gpus=0, hold=True))
-    assert changed.params["box"] == 16 and changed.params["map"] == "start.mrc"
+    other = project.run("map crop", how=How(hold=True), **CROP)
+    assert [one.name for one in job.change(map=other, how=How(cpus=1, gpus=0, hold=True)).parents] == [other.name]
+    changed = job.change(map="start.mrc", box=16, how=How(cpus=1, gpus=0, hold=True))
+    assert not changed.parents and changed.params["box"] == 16 and changed.params["map"] == "start.mrc"
     (project.root / "finish").touch()
     assert job.go_on().wait(20).state == "Succeeded"
     with pytest.raises(InputError, match="clone"):
@@ -242,6 +244,7 @@ def test_a_real_chain_runs_and_its_kill_is_survived(root: Path) -> None:
     with pytest.raises(InputError, match="which has failed"):
         mask.wait(60)
     second = first.clone(how=ONE)
-    assert mask.change(map=f"@{second.name}", how=ONE).wait(180).outputs.mask.exists()
+    changed = mask.change(map=f"@{second.name}", how=ONE)
+    assert [one.name for one in changed.parents] == [second.name] and changed.wait(180).outputs.mask.exists()
     assert read_request(mask.folder) is not None and [one.name for one in mask.parents] == [second.name]
     assert "box" in project.forecast("mask", map=second.outputs.map) or project.forecast("mask", map=second.outputs.map)
