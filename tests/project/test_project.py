@@ -176,3 +176,34 @@ def test_nothing_of_torch_is_loaded(root: Path) -> None:
             "sys.exit('torch' in sys.modules)")
     environment = {**os.environ, "PYTHONPATH": str(Path(vg.__file__).parents[1])}
     assert subprocess.run([sys.executable, "-c", code, str(root)], env=environment).returncode == 0
+
+
+def test_a_job_of_the_command_line_is_in_the_pipeline(root: Path) -> None:
+    """Its number from the counter, its files with their labels, in RELION's file."""
+    write_pipeline(root / "default_pipeline.star", Pipeline(counter=30))
+    done = run("simulate", "particles", "--phantom", "--number", "2", "--box", "24", "--pixel-size", "8", cwd=root)
+    assert done.returncode == 0, done.stderr
+    found = read_pipeline(root / "default_pipeline.star")
+    assert [(one.name, one.type, one.state) for one in found.processes] == [("Simulate/job030", "verglas.simulate", "Succeeded")]
+    assert found.counter == 31 and {one.name for one in found.nodes} == {f"Simulate/job030/{file}" for file in ("particles.star", "truth.star", "map.mrc")}
+
+
+def test_the_list_is_the_same_with_and_without_its_index(root: Path, finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    from verglas.project import index
+
+    for number in (1, 2):
+        finished(f"Map/job{number:03d}", "map crop")
+    wanted = index.rows(root, sync(root))
+    assert [row.kind for row in wanted] == ["map crop"] * 2 and wanted[0].started == 1767323045
+    monkeypatch.setattr(index, "facts_of", lambda folder: pytest.fail("read again"))
+    assert index.rows(root, snapshot(root)) == wanted
+    monkeypatch.undo()
+    (root / "Map/job001/job.json").write_text((root / "Map/job001/job.json").read_text().replace("map crop", "map lowpass"))
+    assert index.rows(root, snapshot(root))[0].kind == "map lowpass"
+    path = root / ".verglas/index.sqlite"
+    for content in (b"not a database" * 100, b""):
+        path.write_bytes(content)
+        assert [row.kind for row in index.rows(root, snapshot(root))] == ["map lowpass", "map crop"]
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    assert len(index.rows(root, snapshot(root))) == 2, "it cannot be written"

@@ -29,7 +29,7 @@ def new(folder: Path = Path(), /) -> int:
     return 0
 
 
-def status(*, project: Path = Path(), read_only: bool = False, json: bool = False) -> int:
+def status(*, project: Path = Path(), read_only: bool = False, json: bool = False, rebuild: bool = False) -> int:
     """The jobs: number, type, second name, state, time, and what they read from.
 
     Parameters
@@ -40,11 +40,17 @@ def status(*, project: Path = Path(), read_only: bool = False, json: bool = Fals
         Write nothing.
     json
         For programs.
+    rebuild
+        Make the index of the list anew from the folders.
     """
     from verglas.cli.project_words import job_table
+    from verglas.project import index
     from verglas.project.graph import as_json
 
     opened = _open(project, read_only)
+    if rebuild:
+        opened.require_writable()
+        index.rebuild(opened.root)
     if json:
         found = opened.snapshot()
         print(as_json(found.pipeline, found.details))
