@@ -185,7 +185,8 @@ def test_a_job_of_the_command_line_is_in_the_pipeline(root: Path) -> None:
     assert done.returncode == 0, done.stderr
     found = read_pipeline(root / "default_pipeline.star")
     assert [(one.name, one.type, one.state) for one in found.processes] == [("Simulate/job030", "verglas.simulate", "Succeeded")]
-    assert found.counter == 31 and {one.name for one in found.nodes} == {f"Simulate/job030/{file}" for file in ("particles.star", "truth.star", "map.mrc")}
+    files = {f"Simulate/job030/{file}" for file in ("particles.star", "truth.star", "map.mrc")}
+    assert found.counter == 31 and {one.name for one in found.nodes} == files
 
 
 def test_the_list_is_the_same_with_and_without_its_index(root: Path, finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,11 @@ from typing import Any
 from verglas.api.outputs import Outputs
 from verglas.errors import InputError
 from verglas.jobs.folder import PIPELINE
-from verglas.project import ask, edit, facts, graph, layout, sync, words
+from verglas.project import ask, edit, facts, graph, index, layout, sync, words
 from verglas.project.forecast import forecast
+from verglas.project.index import Row
 from verglas.project.schedule import scheduling
+from verglas.project.slots import machine
 from verglas.types.pipeline import Node, Pipeline, Process, State
 
 PAUSE = 0.3
@@ -36,6 +38,10 @@ class Project:
     def snapshot(self) -> sync.Snapshot:
         """Jobs, files, edges and states now; also written to default_pipeline.star where that may be."""
         return sync.snapshot(self.root) if self.read_only else sync.sync(self.root)
+
+    def rows(self) -> "list[Row]":
+        """All jobs with kind and times, for lists: from the index, so that thousands take less than a second."""
+        return index.rows(self.root, self.snapshot())
 
     @property
     def pipeline(self) -> Pipeline:
@@ -227,6 +233,14 @@ class Job:
             raise InputError(f"there is no job of verglas for {self.type}", where=self.name, remedy="run it in RELION")
         seed = {"seed": found.resources["seed"]} if found.resources.get("seed") else {}
         return self.project.run(found.job, how=how or ask.How(common=seed), **(found.params | changes))
+
+    def rerun(self) -> "Job":
+        """Ask for the same job with the same parameters, seed, threads and device."""
+        found = self.facts
+        if not found.job or not found.resources:
+            raise InputError("was not run by verglas, so it cannot be repeated exactly", where=self.name, remedy="clone it")
+        kept: dict[str, Any] = {name: found.resources[name] for name in ("seed", "threads", "deterministic", "device") if name in found.resources}
+        return self.project.run(found.job, how=ask.How(common=kept, cpus=min(kept.get("threads", 1), machine()[0])), **found.params)
 
     def change(self, *, how: ask.How | None = None, **changes: Any) -> "Job":
         """Other parameters for a job that has not begun."""
