@@ -23,14 +23,14 @@ def command(job: Job) -> Callable[..., int]:
     def run(params: JobParams, common: CommonParams) -> int:
         request = Request(
             choose(common), common.output, continuing=common.continue_ is not None, dry_run=common.dry_run,
-            command=shlex.join(["verglas", *sys.argv[1:]]), changed=_keep_project,
+            command=shlex.join(["verglas", *sys.argv[1:]]), changed=keep_project,
         )
         return launch(job, params, request)
 
     return understood(job, run)
 
 
-def _keep_project() -> None:
+def keep_project() -> None:
     """In a project the pipeline follows. A job does not fail because that cannot be written: the next sync makes up for it."""
     from verglas.project.layout import find_root
     from verglas.project.sync import sync

@@ -33,8 +33,10 @@ def standing(folder: Path, known: State | None = None) -> Standing | None:
         return Standing("Running")
     if (folder / JOB_FILE).exists():
         return _unmarked(folder)
+    if (folder / QUEUE_FILE).exists():
+        return Standing("Running", "in the queue")
     if request is not None:
-        return Standing("Running", "in the queue") if (folder / QUEUE_FILE).exists() else _never_began(request.host)
+        return _never_began(request.host)
     if known is None and (folder / "job.star").exists():
         return Standing("Scheduled")
     return Standing(known) if known else None
