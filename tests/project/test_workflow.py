@@ -8,6 +8,7 @@ import pytest
 import verglas as vg
 from verglas.errors import DataError, InputError
 from verglas.io.mrc import write_map
+from verglas.io.pipeline_star import read_pipeline
 from verglas.io.star import Table, write_star
 from verglas.jobs.outputs import ACCEPTED, RULES
 from verglas.jobs.registry import ENTRIES, find
@@ -34,6 +35,8 @@ def test_the_tutorial_fits_our_jobs_and_connects_them(root: Path, pretend: Path)
     assert [one.name for one in project.jobs()] == list(made.values()) and project.job(1).params["pixel_size"] == 1.1
     assert {one.process.state for one in project.jobs()} == {"Scheduled"}
     assert [one.name for one in project.job(made["refine"]).parents] == [made["good"], made["initial"]]
+    assert [one.name for one in project.job(made["good"]).parents] == [made["classes"]], "its file has no name yet"
+    assert not any(node.endswith("/") for node, _ in read_pipeline(root / "default_pipeline.star").inputs)
     assert {one.name for one in project.job(made["sharpen"]).parents} == {made["refine"], made["mask"]}
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def job_table(project: "Project") -> str:
     """One line for each job."""
     found = project.snapshot()
-    of = parents(found.pipeline)
+    of = parents(found.graph)
     lines = [("job", "second name", "state", "ended", "took", "reads from")]
     for row in rows(project.root, found):
         one, detail = row.process, shorten(row.detail, 70)
@@ -75,7 +75,7 @@ def trashed(project: "Project", jobs: Sequence[str], yes: bool) -> str:
     names = [project.job(one).name for one in jobs]
     if yes:
         return "moved to Trash: " + ", ".join(project.trash(*names))
-    return f"would move to Trash: {', '.join(with_dependents(project.pipeline, names))}; give --yes"
+    return f"would move to Trash: {', '.join(with_dependents(project.graph, names))}; give --yes"
 
 
 def emptied(project: "Project", yes: bool) -> str:
