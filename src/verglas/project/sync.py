@@ -8,8 +8,7 @@ from verglas.io.pipeline_star import read_pipeline, write_pipeline
 from verglas.io.project_lock import locked
 from verglas.jobs.folder import JOB_FILE, PIPELINE
 from verglas.project.layout import job_folders, number_of, owner, with_counter
-from verglas.project.links import Links, links_of
-from verglas.project.request import read_request
+from verglas.project.links import Links, links_of, request_of
 from verglas.project.state import Standing, standing
 from verglas.types.pipeline import Pipeline, Process, State
 
@@ -65,7 +64,7 @@ def reconciled(root: Path, pipeline: Pipeline, again: tuple[str, ...] = ()) -> S
             continue
         if now.detail:
             details[name] = now.detail
-        if now.state == "Scheduled" and name in folders and (request := read_request(root / name)):
+        if now.state == "Scheduled" and name in folders and (request := request_of(root / name)):
             waits += [(one, name) for one in request.after]
         if old is None or name in again or (name in folders and _is_news(root / name, old, now.state, name in made)):
             news[name] = links_of(root, name)
