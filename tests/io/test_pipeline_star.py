@@ -63,6 +63,14 @@ def test_relion_3_reads_and_finishes_what_we_write(tmp_path: Path) -> None:
     assert found.inputs == PIPELINE.inputs and found.outputs == PIPELINE.outputs and found.counter == 4
 
 
+def test_relion_prints_our_tables(tmp_path: Path) -> None:
+    program = relion_program("relion_star_printtable")
+    write_pipeline(tmp_path / "default_pipeline.star", PIPELINE)
+    words = [program, "default_pipeline.star", "data_pipeline_input_edges", "_rlnPipeLineEdgeFromNode", "_rlnPipeLineEdgeProcess"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.split() == ["Import/job001/movies.star", "Class2D/job002/"], done.stderr
+
+
 @pytest.mark.parametrize(("old", "new", "told"), [("Failed", "Broken", "Broken"), ("data_pipeline_general", "data_other", "pipeline_general")])
 def test_a_broken_pipeline_is_explained(old: str, new: str, told: str, tmp_path: Path) -> None:
     path = tmp_path / "default_pipeline.star"
