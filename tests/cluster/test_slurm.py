@@ -12,9 +12,9 @@ import psutil
 import pytest
 import tifffile
 
-from verglas.cli.queue import entry_of, outcome
 from verglas.jobs.folder import MARKERS
 from verglas.jobs.registry import ENTRIES
+from verglas.project.queued import entry_of, outcome
 from verglas.testing.slurm import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from verglas.cli.main import main
-from verglas.cli.queue import SCRIPT, outcome
 from verglas.io.mrc import write_map
 from verglas.jobs.folder import mark
+from verglas.project.queued import SCRIPT, outcome
 from verglas.testing.particle_sets import blobs
 from verglas.testing.slurm import wait_for
 

@@ -7,6 +7,8 @@ loaded by the first call that needs them.
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from verglas.api.job import Job
+from verglas.api.project import Project, new_project, open_project
 from verglas.api.refinement import Iteration, Refinement, refine3d
 from verglas.types import Map, Particles
 
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from verglas.methods.reconstruct import Result
 
 __all__ = [
-    "Iteration", "Map", "Particles", "Refinement", "compare_maps", "make_mask", "phantom", "postprocess", "read_map",
+    "Iteration", "Job", "Map", "Particles", "Project", "Refinement", "compare_maps", "make_mask", "new_project", "open_project", "phantom",
+    "postprocess", "read_map",
     "read_particles", "reconstruct", "refine3d", "simulate_particles", "write_map", "write_particles",
 ]
 

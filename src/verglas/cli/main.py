@@ -18,12 +18,14 @@ HELP = """Single-particle cryo-EM: from movies to a map.
 A job writes into --output, or into the next <JobType>/jobNNN of the folder it is started in.
 """
 SUBMIT = "Give a job to the queue of a cluster: verglas submit [OPTIONS] -- JOB [OPTIONS OF THE JOB]"
+RERUN = "Repeat a job with the same parameters and seed, and compare."
 FIXED_POSES = "--fixed-poses"
 """`class3d --fixed-poses` is the job class3d-fixed."""
 GROUPS = {
     "import": "Files from elsewhere, with what the microscope was set to.", "pick": "Find particles in micrographs.",
     "simulate": "Make data with a known truth.", "map": "Look at maps and change them.", "export": "Files for other programs.",
-    "queue": "Jobs that were given to a queue with submit.",
+    "queue": "Jobs that were given to a queue with submit.", "project": "The project folder: its jobs, what made what, what waits.",
+    "workflow": "A chain of jobs as a small file.",
 }
 
 
@@ -45,8 +47,22 @@ def build_app(arguments: Sequence[str]) -> "App":
     owners["map"].command(info)
     for one in (status, cancel):
         owners["queue"].command(one)
+    if list(arguments[:1]) == ["project"]:
+        from verglas.cli.project import fill
+
+        fill(owners["project"])
+    if list(arguments[:1]) == ["workflow"]:
+        from verglas.cli.workflow import fill as fill_workflow
+
+        fill_workflow(owners["workflow"])
     for other in (report, demo):
         app.command(other)
+    if list(arguments[:1]) == ["rerun"]:
+        from verglas.cli.workflow import rerun
+
+        app.command(rerun)
+    else:
+        app.command(_app("rerun", RERUN))
     app.command(_app("submit", SUBMIT))
     return app
 
@@ -94,7 +110,7 @@ def status(job_dir: Path, /) -> int:
     job_dir
         The job folder.
     """
-    from verglas.cli.queue import tell_status
+    from verglas.project.queued import tell_status
 
     print(tell_status(job_dir))
     return 0
@@ -108,7 +124,7 @@ def cancel(job_dir: Path, /) -> int:
     job_dir
         The job folder.
     """
-    from verglas.cli.queue import cancel_job
+    from verglas.project.queued import cancel_job
 
     print(cancel_job(job_dir))
     return 0
@@ -139,6 +155,9 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(_complain(str(error), error.exit_code))
     except KeyboardInterrupt:
         sys.exit(_complain("stopped", 130))
+    except BrokenPipeError:  # the reader (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
 
 
 def job_meant(given: list[str]) -> list[str]:

@@ -5,6 +5,9 @@ import json
 import os
 import platform
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -15,14 +18,14 @@ Outcome = Literal["SUCCESS", "FAILURE", "ABORTED"]
 MARKERS: dict[Outcome, str] = {
     "SUCCESS": "RELION_JOB_EXIT_SUCCESS", "FAILURE": "RELION_JOB_EXIT_FAILURE", "ABORTED": "RELION_JOB_EXIT_ABORTED",
 }
-JOB_FILE = "job.json"
+JOB_FILE, PIPELINE = "job.json", "default_pipeline.star"
 
 
 def next_job_folder(project: Path, job_type: str) -> Path:
     """project/<job_type>/jobNNN with the first number above every job of the project, RELION's counter included."""
     names = (re.fullmatch(r"job(\d+)", path.name) for path in project.glob("*/job[0-9]*"))
     number = max([0, *(int(name.group(1)) for name in names if name)]) + 1
-    pipeline = project / "default_pipeline.star"
+    pipeline = project / PIPELINE
     if pipeline.exists():
         number = max(number, _relion_counter(pipeline))
     return project / job_type / f"job{number:03d}"
@@ -34,6 +37,47 @@ def _relion_counter(pipeline: Path) -> int:
     general = read_star(pipeline).get("pipeline_general")
     counter = general.columns.get("rlnPipeLineJobCounter") if general else None
     return 1 if counter is None else int(counter[0])
+
+
+def reserve(project: Path, job_type: str) -> Path:
+    """Make the next job folder, which nobody else can be given then; in a RELION project its counter goes on."""
+    from verglas.io.project_lock import locked
+
+    with _refusals(project), locked(project):
+        folder = next_job_folder(project, job_type)
+        folder.mkdir(parents=True)
+        _set_counter(project, int(folder.name[3:]) + 1)
+    return folder
+
+
+def release(project: Path, folder: Path) -> None:
+    """Give back a reserved folder that nothing was written into; its number too, if it is still the last one."""
+    from verglas.io.project_lock import locked
+
+    with _refusals(project), locked(project):
+        with suppress(OSError):
+            folder.rmdir()
+            folder.parent.rmdir()
+        number = int(folder.name[3:])
+        pipeline = project / PIPELINE
+        if not folder.exists() and pipeline.exists() and _relion_counter(pipeline) == number + 1:
+            _set_counter(project, number)
+
+
+def _set_counter(project: Path, number: int) -> None:
+    from verglas.io.pipeline_star import read_pipeline, write_pipeline
+
+    if (project / PIPELINE).exists():
+        write_pipeline(project / PIPELINE, replace(read_pipeline(project / PIPELINE), counter=number))
+
+
+@contextmanager
+def _refusals(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise explain_os_error(error) or InputError(
+            f"no job folder can be made here: {error.strerror}", where=str(folder), remedy="give an --output folder") from error
 
 
 def check_usable(folder: Path, *, continuing: bool, foreign: bool = False) -> None:

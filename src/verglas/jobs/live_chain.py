@@ -52,9 +52,9 @@ class Chain:
         if len(sources) < len(stage.inputs) or not all(source.exists() for source in sources.values()):
             return None
         job = find(stage.job)
-        continuing = stage.name in self.folders and (self.path(stage.name, job_folder.JOB_FILE)).exists()
-        if not continuing:
-            self._remember(stage.name, job_folder.next_job_folder(self.context.project, job.folder))
+        if stage.name not in self.folders:
+            self._remember(stage.name, job_folder.reserve(self.context.project, job.folder))
+        continuing = self.path(stage.name, job_folder.JOB_FILE).exists()
         output = self.context.project / self.folders[stage.name]
         request = Request(self.context.resources, output, self.context.project, continuing, quiet=True, stop=self.context.stop, reports=False)
         run_job(job, parse(job.params, stage.params | sources | given), request)

@@ -17,6 +17,7 @@ from verglas.jobs import folder as job_folder
 from verglas.jobs.context import Context, Stopped, StopRequest
 from verglas.jobs.job_star import write_job_star
 from verglas.jobs.journal import Journal
+from verglas.jobs.outputs import FILE, RULES, outputs_of
 from verglas.jobs.provenance import earlier_runs, record, write_record
 from verglas.jobs.spec import Job, JobParams, Plan
 from verglas.jobs.tell import REPORTED, last_page
@@ -37,7 +38,7 @@ class Request:
     """How to run a job. `output` None: the next <folder>/jobNNN of `project`; `continuing`: go on in `output`.
 
     `group`: the processes that share the work; all of them are given the same request. `stop`: shared with the job that runs this one.
-    `reports`: see Context.
+    `reports`: see Context. `changed`: called in the leader when the job has its folder, and when it has ended.
     """
 
     resources: Resources = field(default_factory=Resources)
@@ -50,6 +51,7 @@ class Request:
     group: Group = ALONE
     stop: StopRequest = field(default_factory=StopRequest)
     reports: bool = True
+    changed: Callable[[], None] = lambda: None
 
 
 def launch(job: Job, params: JobParams, request: Request) -> int:
@@ -105,18 +107,49 @@ def _signed(text: str, group: Group) -> str:
 def run_job(job: Job, params: JobParams, request: Request, journal: Journal | None = None) -> Path:
     """Check, run and mark a job; returns its folder. Raises what went wrong after it was written to run.err."""
     journal, group = journal or Journal(quiet=request.quiet), request.group
-    output = group.tell(request.output or job_folder.next_job_folder(request.project, job.folder))
+    output = _place(job, request)
     context = Context(output, request.project, request.resources, journal, request.continuing, request.stop, group, request.reports)
-    plan = _door(job, params, context)
+    try:
+        plan = _door(job, params, context)
+    except BaseException:
+        if request.output is None and not request.dry_run and group.leads:
+            job_folder.release(request.project, output)
+        raise
     if request.dry_run:
         if group.leads:
             print("\n".join(describe(job, plan, output)))
         return output
     with _explained():
         _open(job, params, request, plan, context)
-    with _heeding_signals(request.stop, context):
+    with _heeding_signals(request.stop, context), _telling(request):
         _run_marked(job, params, replace(context, found=plan.found))
     return output
+
+
+@contextmanager
+def _telling(request: Request) -> Iterator[None]:
+    """Whoever keeps the project hears of the job when it begins and when it has ended."""
+    if request.group.leads:
+        request.changed()
+    try:
+        yield
+    finally:
+        if request.group.leads:
+            request.changed()
+
+
+def _place(job: Job, request: Request) -> Path:
+    """The job folder. The leader takes the next number of the project, so that nobody else gets it; a dry run only looks."""
+    if request.output is not None:
+        return request.output
+    folder, problem = Path(), None
+    try:
+        if request.group.leads:
+            folder = (job_folder.next_job_folder if request.dry_run else job_folder.reserve)(request.project, job.folder)
+    except VerglasError as error:
+        problem = error
+    request.group.agree(problem)
+    return request.group.tell(folder)
 
 
 def _door(job: Job, params: JobParams, context: Context) -> Plan:
@@ -167,6 +200,7 @@ def _run_marked(job: Job, params: JobParams, context: Context) -> None:
         with _explained():
             apply(context.resources)
             job.run(params, context)
+            _hand_on(job, context)
         outcome = "SUCCESS"
     except (Stopped, KeyboardInterrupt):
         outcome = "ABORTED"
@@ -192,6 +226,15 @@ def _run_marked(job: Job, params: JobParams, context: Context) -> None:
                     last_page(context, ENDINGS[outcome])
             finally:
                 job_folder.mark(context.output, outcome)
+
+
+def _hand_on(job: Job, context: Context) -> None:
+    """RELION_OUTPUT_NODES.star."""
+    from verglas.io.pipeline_star import write_output_nodes
+
+    if context.group.leads and job.name in RULES:
+        named = job_folder.named_in(context.project.resolve(), context.output.resolve())
+        write_output_nodes(context.output / FILE, outputs_of(job.name, context.output, named))
 
 
 @contextmanager

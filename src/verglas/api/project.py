@@ -1,0 +1,129 @@
+"""A project in a script: `project = vg.open_project("."); project.run("mask", map="...").wait()`."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from verglas.api.job import Job, named
+from verglas.errors import InputError
+from verglas.jobs.folder import PIPELINE
+from verglas.project import ask, edit, graph, index, layout, sync, words
+from verglas.project.forecast import forecast
+from verglas.project.index import Row
+from verglas.project.schedule import scheduling
+from verglas.types.pipeline import Pipeline
+
+
+class Project:
+    """A folder in RELION's layout. Every question is answered from the files as they are at that moment.
+
+    `read_only`: nothing is written, whatever is asked; so it is where the folder may not be written.
+    """
+
+    def __init__(self, root: Path, read_only: bool = False) -> None:
+        self.root = root.absolute()
+        self.read_only = read_only or not _writable(self.root)
+
+    def __repr__(self) -> str:
+        return f"Project({str(self.root)!r})"
+
+    def snapshot(self) -> sync.Snapshot:
+        """Jobs, files, edges and states now; also written to default_pipeline.star where that may be."""
+        return sync.snapshot(self.root) if self.read_only else sync.sync(self.root)
+
+    def rows(self) -> "list[Row]":
+        """All jobs with kind and times, for lists: from the index, so that thousands take less than a second."""
+        return index.rows(self.root, self.snapshot())
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The graph as it is now."""
+        return self.snapshot().pipeline
+
+    @property
+    def graph(self) -> Pipeline:
+        """The pipeline, with an input "JOB/" for each job that another one waits for."""
+        return self.snapshot().graph
+
+    def jobs(self) -> "list[Job]":
+        """All jobs, by number."""
+        found = self.snapshot()
+        rows = sorted(found.pipeline.processes, key=lambda one: (one.number, one.name))
+        return [Job(self, one, found.details.get(one.name, "")) for one in rows]
+
+    def job(self, wish: str | int) -> "Job":
+        """By 12, "job012", "Refine3D/job012" or alias."""
+        found = self.snapshot()
+        name = layout.find_name(found.pipeline, wish)
+        return Job(self, next(one for one in found.pipeline.processes if one.name == name), found.details.get(name, ""))
+
+    def require_writable(self) -> None:
+        """Raise where nothing may be changed."""
+        if self.read_only:
+            raise InputError("this project is open for reading only", where=str(self.root),
+                             remedy="open it without read_only, in a folder that you may write to")
+
+    def run(self, job: str, *, how: ask.How | None = None, **params: Any) -> "Job":
+        """Ask for a job, which begins when its inputs are there and slots are free, while somebody schedules: `job.wait()`, the pages, or
+        `verglas project work`. Files are named from the project folder; a Job as a value means the file of it that fits.
+        """
+        self.require_writable()
+        return self.job(ask.ask(self.root, job, named(params), how or ask.How()))
+
+    def forecast(self, job: str, **params: Any) -> str:
+        """What the job would do and need, in words; raises what is wrong. Takes seconds: it reads the input."""
+        given = words.resolved(self.pipeline, words.named_values(self.root, job, named(params)))
+        return forecast(self.root, words.words(job, given, {"dry_run": True}))
+
+    def schedule(self) -> "list[Job]":
+        """One round of the scheduler; does nothing while another process schedules. The jobs that wait or run after it."""
+        self.require_writable()
+        with scheduling(self.root) as scheduler:
+            if scheduler:
+                scheduler.step()
+        return [one for one in self.jobs() if one.process.state in ("Scheduled", "Running")]
+
+    def trash(self, *jobs: "Job | str | int") -> tuple[str, ...]:
+        """Move jobs to Trash, with all that build on them."""
+        self.require_writable()
+        return edit.trash(self.root, [one.name if isinstance(one, Job) else self.job(one).name for one in jobs])
+
+    def trashed(self) -> tuple[str, ...]:
+        """What is in the trash."""
+        return edit.trashed(self.root)
+
+    def restore(self, name: str) -> tuple[str, ...]:
+        """Bring a job back from the trash, with what it builds on."""
+        self.require_writable()
+        return edit.restore(self.root, name)
+
+    def made(self, file: str | Path) -> "list[Job]":
+        """The job that made a file, last, after all jobs that it builds on."""
+        pipeline = self.graph
+        name = graph.maker(pipeline, layout.in_project(self.root, file, pipeline))
+        return [self.job(one) for one in (*graph.ancestors(pipeline, name), name)]
+
+    def led_to(self, file: str | Path) -> "list[Job]":
+        """The jobs that were given a file, and those that build on them."""
+        pipeline = self.graph
+        direct = graph.readers(pipeline, layout.in_project(self.root, file, pipeline))
+        further = graph.reached(graph.children(pipeline), direct)
+        return [self.job(one) for one in sorted({*direct, *further}, key=layout.number_of)]
+
+
+def open_project(path: str | Path = ".", *, read_only: bool = False) -> Project:
+    """The project that a folder lies in."""
+    return Project(layout.require_root(path), read_only)
+
+
+def new_project(path: str | Path) -> Project:
+    """Make a project; job folders that are there are taken in."""
+    project = Project(layout.create_project(Path(path)))
+    project.snapshot()
+    return project
+
+
+def _writable(root: Path) -> bool:
+    """Whether it may be written; folders that nobody may write count as such for root too."""
+    bits = root.stat().st_mode & (root / PIPELINE).stat().st_mode & 0o222
+    return bool(bits) and os.access(root, os.W_OK | os.X_OK) and os.access(root / PIPELINE, os.W_OK)

@@ -1,0 +1,115 @@
+"""What a job folder tells about one job: parameters, times, note, resources."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from verglas.errors import VerglasError
+from verglas.io.atomic import atomic_path
+from verglas.io.job_star import read_job
+from verglas.jobs.folder import JOB_FILE, MARKERS
+from verglas.jobs.provenance import read_record
+from verglas.jobs.registry import find
+from verglas.jobs.spec import options
+from verglas.project.links import kind_of
+from verglas.project.request import LAUNCH_LOG, read_request
+
+NOTE = "note.txt"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`job`: name in our registry, "" where we have no such job; `params`: with our names; times with their zone, None where unknown."""
+
+    job: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+    resources: dict[str, Any] = field(default_factory=dict)
+    version: str = ""
+    command: str = ""
+    started: datetime | None = None
+    ended: datetime | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it ran, or has run until now; None where that is not known."""
+        return None if self.started is None else ((self.ended or datetime.now(UTC)) - self.started).total_seconds()
+
+
+def facts_of(folder: Path) -> Facts:
+    """From job.json, else from the request, else from RELION's job.star."""
+    request = read_request(folder)
+    if request is not None and request.status != "launched":
+        return Facts(request.job, request.params, request.common)
+    if (folder / JOB_FILE).exists():
+        return _recorded(folder)
+    if request is not None:
+        return Facts(request.job, request.params, request.common)
+    return _relion(folder)
+
+
+def _recorded(folder: Path) -> Facts:
+    record = read_record(folder)
+    try:
+        started = datetime.fromisoformat(record["started"])
+    except (KeyError, ValueError, TypeError):
+        started = None
+    return Facts(str(record.get("job", "")), dict(record.get("params", {})), dict(record.get("resources", {})), str(record.get("version", "")),
+                 str(record.get("command", "")), started, ended(folder))
+
+
+def _relion(folder: Path) -> Facts:
+    try:
+        star = read_job(folder / "job.star")
+    except VerglasError:
+        return Facts(ended=ended(folder))
+    job = kind_of(star.job_type)
+    return Facts(job, relion_params(job, star.options) if job else dict(star.options), ended=ended(folder))
+
+
+def relion_params(job: str, given: Any) -> dict[str, Any]:
+    """The options of RELION's job.star that our job has too, under our names; empty ones are left out."""
+    found = {}
+    for one in options(find(job).params):
+        value = given.get(one.relion) if one.relion else given.get(f"verglas_{one.name}")
+        if value not in (None, ""):
+            found[one.name] = value == "Yes" if one.annotation is bool else value
+    return found
+
+
+def ended(folder: Path) -> datetime | None:
+    """When the exit marker was left."""
+    for name in MARKERS.values():
+        try:
+            return datetime.fromtimestamp((folder / name).stat().st_mtime, UTC).astimezone()
+        except OSError:
+            continue
+    return None
+
+
+def read_note(folder: Path) -> str:
+    path = folder / NOTE
+    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+
+def write_note(folder: Path, text: str) -> None:
+    """Replace the note; RELION's GUI shows and writes the same file."""
+    with atomic_path(folder / NOTE) as path:
+        path.write_text(text if text.endswith("\n") or not text else text + "\n", encoding="utf-8")
+
+
+def read_error(folder: Path) -> str:
+    """The last lines of run.err, or of what it said before it had one."""
+    for name in ("run.err", LAUNCH_LOG):
+        path = folder / name
+        lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines() if path.exists() else []
+        if lines:
+            begin = max((row for row, line in enumerate(lines) if line.startswith(("error:", "verglas:", "Traceback"))), default=len(lines) - 5)
+            return "\n".join(lines[max(begin, 0) :])
+    return ""
+
+
+def is_stuck(folder: Path) -> bool:
+    """Whether nothing but the user can make this job begin: it is held, or waits for one that has failed or is gone."""
+    request = read_request(folder)
+    return request is not None and (request.status == "held" or (request.status == "waiting" and ", which " in request.reason))
