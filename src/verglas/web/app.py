@@ -14,6 +14,7 @@ from verglas.errors import InputError
 from verglas.web.data import ROUTERS
 from verglas.web.guard import LOOPBACK, Guard
 from verglas.web.places import opened
+from verglas.web.routes import ROUTER
 from verglas.web.watch import end_all, watch
 
 STATIC = Path(__file__).parent / "static"
@@ -26,6 +27,7 @@ def build() -> FastAPI:
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.mount("/static", StaticFiles(directory=STATIC))
+    app.include_router(ROUTER)
     for router in ROUTERS:
         app.include_router(router, prefix="/p/{key}/data")
     ui.run_with(app, title="verglas", tailwind=False, show_welcome_message=False, favicon=STATIC / "favicon.svg")
@@ -61,6 +63,7 @@ def _listen(host: str, port: int) -> socket.socket:
         if sys.platform != "win32":
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen(128)
     except OSError as error:
         raise InputError(f"port {port} of {host} cannot be had: {os.strerror(error.errno or 0)}", where="--port",
                          remedy="give another --port, or 0 for any that is free") from error

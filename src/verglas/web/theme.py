@@ -187,8 +187,13 @@ def state_html(state: str, detail: str = "") -> str:
 
 def tell(error: VerglasError) -> None:
     """An error as it is: where, what was found, what to do. It stays until it is read."""
-    ui.notification(str(error).replace("\n  -> ", "\nWhat to do: "), type="negative", multi_line=True, close_button="Close", timeout=None,
+    ui.notification(said(str(error)), type="negative", multi_line=True, close_button="Close", timeout=None,
                     position="top").classes("told")
+
+
+def said(text: str) -> str:
+    """A message as the command line prints it, for the page."""
+    return text.removeprefix("verglas: ").removeprefix("error: ").replace("\n  -> ", "\nWhat to do: ")
 
 
 def missing(text: str) -> None:

@@ -12,10 +12,10 @@ from verglas.jobs.registry import find
 from verglas.jobs.spec import Option, options
 from verglas.project.ask import How
 from verglas.project.request import JobRequest
-from verglas.project.words import is_file
-from verglas.web.pages.fields import Field
+from verglas.project.words import is_file, references
+from verglas.web.pages.fields import Field, label_of
 from verglas.web.pages.place import Place
-from verglas.web.theme import job_link
+from verglas.web.theme import job_link, said
 from verglas.web.watch import watch
 
 
@@ -90,9 +90,14 @@ class Form:
             named = re.match(r"\s*(--[a-z0-9-]+)\b[ :]*(.*)", line)
             field = next((one for one in self.fields.values() if named and one.option.flag == named[1]), None)
             if field and named:
-                field.complain(named[2] or line)
-            rest.append(line.replace("  -> ", "What to do: "))
-        self._tell("\n".join(one for one in rest if one != "What to do: see help" and not one.endswith("see --help")))
+                field.complain(self._named(named[2] or line))
+            rest.append(line)
+        self._tell(said(self._named("\n".join(one for one in rest if not one.endswith("see --help")))))
+
+    def _named(self, text: str) -> str:
+        """Options by the names that they have on the form."""
+        flags = {one.option.flag: label_of(one.option.name) for one in self.fields.values()}
+        return re.sub(r"--[a-z0-9][a-z0-9-]*", lambda found: flags.get(found[0], found[0]), text)
 
     def _tell(self, text: str) -> None:
         self.trouble.set_text(text)
@@ -105,28 +110,34 @@ class Form:
     async def check(self) -> None:
         """The forecast, beside what would have to be corrected."""
         values = self.values()
-        if values is None:
+        text = None if values is None else await self._forecast(values)
+        if text is None:
             return
-        self.busy.visible = True
-        try:
-            text = await run.io_bound(lambda: self.project.forecast(self.job, **values))
-        except VerglasError as error:
-            self.show(error)
-            return
-        finally:
-            self.busy.visible = False
         self.forecast.visible = True
         self.forecast.clear()
         with self.forecast:
             ui.html("<h2>Forecast</h2>", sanitize=False)
-            for line in (text or "").splitlines()[1:]:
+            for line in text.splitlines()[1:]:
                 _forecast_line(line)
 
+    async def _forecast(self, values: dict[str, Any]) -> str | None:
+        """None when something is wrong with the input, which is shown then."""
+        self.busy.visible = True
+        try:
+            return await run.io_bound(lambda: self.project.forecast(self.job, **values))
+        except VerglasError as error:
+            self.show(error)
+            return None
+        finally:
+            self.busy.visible = False
+
     async def start(self, hold: bool) -> None:
-        """Ask for the job and go to its page."""
+        """Ask for the job and go to its page. What can be checked now is: not what other jobs are still to make, or another machine is to have."""
         values = self.values()
         how = self.place.how(hold) if values is not None else None
         if values is None or how is None:
+            return
+        if not (hold or how.queue or references(values)) and await self._forecast(values) is None:
             return
         try:
             job: Any = await run.io_bound(lambda: self._ask(values, how))
