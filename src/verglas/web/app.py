@@ -14,6 +14,7 @@ from verglas.errors import InputError
 from verglas.web.data import ROUTERS
 from verglas.web.guard import LOOPBACK, Guard
 from verglas.web.places import opened
+from verglas.web.refused import install
 from verglas.web.routes import ROUTER
 from verglas.web.watch import end_all, watch
 
@@ -30,6 +31,7 @@ def build() -> FastAPI:
     app.include_router(ROUTER)
     for router in ROUTERS:
         app.include_router(router, prefix="/p/{key}/data")
+    install(app)
     ui.run_with(app, title="verglas", tailwind=False, show_welcome_message=False, favicon=STATIC / "favicon.svg")
     return app
 

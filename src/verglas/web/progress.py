@@ -18,6 +18,7 @@ WORDS = {
     "accuracy_trans": "Accuracy of offsets", "significant": "Significant samples", "effective_poses": "Poses in use", "offset_range": "Search range of offsets",
     "offset_step": "Step of offsets", "coarse_size": "Image size of the coarse search", "healpix_order": "Healpix order", "switched": "Share that changed class",
     "subset": "Particles used", "classes": "Classes in use", "step_size": "Step size",
+    "volume": "Volume, Å³", "kilodalton": "Mass, kDa", "box_fraction": "Share of the box", "radius": "Radius, Å",
 }
 FIRST = ("resolution_A", "ave_pmax", "change_angles_deg", "change_offsets_A", "angular_step_deg", "switched", "particles", "subset", "effective_poses")
 """These plots come first."""

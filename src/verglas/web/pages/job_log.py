@@ -18,8 +18,8 @@ class Log:
 
     def __init__(self, folder: Path, events: Events) -> None:
         self.events = events
-        self.results = ui.html("", sanitize=False).style("width: 100%")
-        self.plots = ui.element("div").classes("plots")
+        self.results = ui.html("", sanitize=False).classes("may-be-empty").style("width: 100%")
+        self.plots = ui.element("div").classes("plots may-be-empty")
         self.drawn: dict[str, ui.echart] = {}
         with ui.element("section").classes("card"):
             ui.html("<h2>Last lines of the log</h2>", sanitize=False)
@@ -66,4 +66,4 @@ def results(rows: Sequence[dict[str, Any]]) -> str:
 def _number(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
+    return str(value) if not isinstance(value, float) else f"{value:.0f}" if 1e4 <= abs(value) < 1e12 else f"{value:.5g}"
