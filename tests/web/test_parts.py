@@ -95,7 +95,7 @@ def test_a_watch_sees_what_others_do_and_counts_versions(tmp_path: Path) -> None
     end = time.monotonic() + 30
     while time.monotonic() < end and not any(one.state == "Failed" for one in seen.now().pipeline.processes):
         time.sleep(0.1)
-    assert seen.process(job.name).state == "Failed" and seen.version > before, "the thread has started it, and it could not find its map"
+    assert seen.job(job.name).process.state == "Failed" and seen.version > before, "the thread has started it, and it could not find its map"
     assert "missing.mrc" in job.error
     (project.root / "default_pipeline.star").write_text("data_x\n_broken 'quote\n")
     while time.monotonic() < end and not seen.problem:

@@ -20,6 +20,8 @@ from verglas.web.watch import end_all, watch
 
 STATIC = Path(__file__).parent / "static"
 SOCKET_LIMIT = 4 * 2**20
+SWITCH = 0.0005
+"""Seconds after which the scheduler's thread lets the pages go on."""
 
 
 def build() -> FastAPI:
@@ -38,6 +40,7 @@ def build() -> FastAPI:
 
 def serve(host: str, port: int, path: str = "/") -> None:
     """Until Ctrl-C. `path`: the page of the printed address."""
+    sys.setswitchinterval(SWITCH)
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     hosts = LOOPBACK if host in LOOPBACK else LOOPBACK | {host.lower(), socket.gethostname().lower()}

@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 from nicegui import run, ui
 
-from verglas.api.project import Job, Project
+from verglas.api.job import Job
+from verglas.api.project import Project
 from verglas.errors import VerglasError
 from verglas.jobs.registry import ENTRIES, find
 from verglas.project import clean, edit

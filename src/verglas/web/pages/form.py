@@ -5,7 +5,8 @@ from typing import Any
 
 from nicegui import run, ui
 
-from verglas.api.project import Job, Project
+from verglas.api.job import Job
+from verglas.api.project import Project
 from verglas.errors import InputError, VerglasError
 from verglas.jobs.common import parse
 from verglas.jobs.registry import find

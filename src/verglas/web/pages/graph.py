@@ -19,11 +19,11 @@ MOST = 300
 def picture(project: Project, job: str) -> tuple[str, int]:
     """(SVG, number of jobs that were left out). `job`: only what it builds on and what builds on it; "" for all."""
     found = watch(project).now()
-    wanted = set(family(found.pipeline, job)) if job else None
+    wanted = set(family(found.graph, job)) if job else None
     jobs = sorted((one for one in found.pipeline.processes if wanted is None or one.name in wanted), key=lambda one: one.number)
     shown = jobs[-MOST:]
     links = {one.name: job_link(project, one.name) for one in shown}
-    return svg(shown, edges(found.pipeline), links, found.details) if shown else "", len(jobs) - len(shown)
+    return svg(shown, edges(found.graph), links, found.details) if shown else "", len(jobs) - len(shown)
 
 
 @ui.page("/p/{key}/graph")

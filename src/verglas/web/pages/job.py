@@ -5,7 +5,8 @@ from html import escape
 from fastapi import HTTPException
 from nicegui import ui
 
-from verglas.api.project import Job, Project
+from verglas.api.job import Job
+from verglas.api.project import Project
 from verglas.errors import VerglasError
 from verglas.web.durations import clock
 from verglas.web.pages.actions import actions
@@ -24,7 +25,7 @@ from verglas.web.watch import watch
 def job(key: str, kind: str, name: str) -> None:
     project = project_of(key)
     try:
-        found = project.job(f"{kind}/{name}")
+        found = watch(project).job(f"{kind}/{name}")
     except VerglasError as error:
         raise HTTPException(404, str(error)) from error
     with frame(project, found.name, found.name):

@@ -4,7 +4,8 @@ from urllib.parse import urlencode
 
 from nicegui import run, ui
 
-from verglas.api.project import Job, Project
+from verglas.api.job import Job
+from verglas.api.project import Project
 from verglas.types.pipeline import Node
 from verglas.web.durations import size
 from verglas.web.inputs import producers, uses
@@ -27,16 +28,18 @@ def files(project: Project, job: Job) -> None:
     """Two cards."""
     with ui.element("section").classes("card"):
         ui.html("<h2>What it hands on</h2>", sanitize=False)
-        if not job.outputs.nodes:
+        made = watch(project).made(job.name)
+        if not made:
             missing("Nothing yet." if job.process.state in ("Scheduled", "Running") else "Nothing that another job can read.")
-        for node in job.outputs.nodes:
+        for node in made:
             _line(project, job, node, job.name)
     with ui.element("section").classes("card"):
         ui.html("<h2>What it was given</h2>", sanitize=False)
-        if not job.inputs:
+        given = watch(project).given(job.name)
+        if not given:
             missing("No files of other jobs.")
         made_by = producers(watch(project).now().pipeline)
-        for node in job.inputs:
+        for node in given:
             _line(project, job, node, made_by.get(node.name, ""))
 
 

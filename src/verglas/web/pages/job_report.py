@@ -5,7 +5,8 @@ from pathlib import Path
 
 from nicegui import run, ui
 
-from verglas.api.project import Job, Project
+from verglas.api.job import Job
+from verglas.api.project import Project
 from verglas.project.program import PROGRAM
 from verglas.report.build import REPORT
 from verglas.web.theme import base, missing

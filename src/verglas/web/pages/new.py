@@ -7,7 +7,8 @@ from urllib.parse import quote
 from fastapi import HTTPException, Request
 from nicegui import ui
 
-from verglas.api.project import Job, Project
+from verglas.api.job import Job
+from verglas.api.project import Project
 from verglas.errors import InputError, VerglasError
 from verglas.jobs.registry import ENTRIES
 from verglas.project.request import read_request
@@ -15,6 +16,7 @@ from verglas.web.pages.form import Form
 from verglas.web.places import project_of
 from verglas.web.stages import found_types, title, tree
 from verglas.web.theme import base, frame
+from verglas.web.watch import watch
 
 
 @ui.page("/p/{key}/new")
@@ -65,7 +67,7 @@ def _source(project: Project, name: str) -> Job | None:
     if not name:
         return None
     try:
-        found = project.job(name)
+        found = watch(project).job(name)
         if not found.kind:
             raise InputError(f"there is no job of verglas for {found.type}", where=name)
         return found
