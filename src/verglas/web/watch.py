@@ -28,12 +28,14 @@ class Watch:
     problem: str = ""
     _wake: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _first: threading.Lock = field(default_factory=threading.Lock)
     _ended: bool = False
 
     def now(self) -> Snapshot:
         """The last snapshot; the first one is made here."""
-        if self.snapshot is None:
-            self.take(self.project.snapshot())
+        with self._first:
+            if self.snapshot is None:
+                self.take(self.project.snapshot())
         assert self.snapshot is not None
         return self.snapshot
 
@@ -73,9 +75,10 @@ class Watch:
         """Rounds until the server ends. Another process that schedules this project is left to it."""
         while not self._ended:
             try:
+                self.now()
                 with nullcontext() if self.project.read_only else scheduling(self.project.root) as scheduler:
                     self._rounds(scheduler)
-            except OSError as error:  # an unmounted disk: tell it, and try again
+            except (VerglasError, OSError) as error:  # a broken file, a disk that is not there: tell it, and try again
                 self.problem = str(error)
                 self._sleep(10 * PAUSE)
 
