@@ -90,7 +90,8 @@ def make_project(folder: Path) -> Path:
     (root / "Class2D/job002/report.html").write_text("<h1>Report</h1><script>window.parent.hacked = 1</script>")
     movies = Node("Import/job001/movies.star", "MicrographMovieGroupMetadata.star.relion")
     write_pipeline(root / "default_pipeline.star", Pipeline(
-        3, (Process("Import/job001", "relion.import.movies", "Succeeded"), Process("Class2D/job002", "relion.class2d", "Succeeded", "Class2D/<b>x</b>")),
+        3, (Process("Import/job001", "relion.import.movies", "Succeeded"),
+            Process("Class2D/job002", "relion.class2d", "Succeeded", "Class2D/<b>x</b>")),
         (movies,), ((movies.name, "Class2D/job002"),), (("Import/job001", movies.name),)))
     return root
 
@@ -115,10 +116,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, P
     """A server on `make_project`, entered, and the folder of the project."""
     folder = tmp_path_factory.mktemp("served")
     root = make_project(folder)
-    server = start_server(folder, "--project", str(root)).enter()
-    yield server, root
-    server.process.terminate()
-    server.process.wait(20)
+    server = start_server(folder, "--project", str(root))
+    try:
+        yield server.enter(), root
+    finally:
+        server.process.terminate()
+        server.process.wait(20)
 
 
 @pytest.fixture

@@ -16,8 +16,10 @@ from verglas.web.routes import ROUTER
 SECRET = "what nobody may read through the server"
 SOCKET = "/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
 UPGRADE = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec_WebSocket_Version": "13"}
-NASTY = ("../../../etc/passwd", "..%2f..%2fetc%2fpasswd", "/etc/passwd", "Movies/secret.txt", "Import/job001/linked.txt", "Movies/../elsewhere/secret.txt",
-         "loop", "Import", "a" * 3000, "\0", "%", "-1", "1e400", "NaN", "9" * 400, "<script>", "💥", "", "Import/job001/movies.star", "{}", "[]", "null")
+NASTY = (
+    "../../../etc/passwd", "..%2f..%2fetc%2fpasswd", "/etc/passwd", "Movies/secret.txt", "Import/job001/linked.txt", "Movies/../elsewhere/secret.txt",
+    "loop", "Import", "a" * 3000, "\0", "%", "-1", "1e400", "NaN", "9" * 400, "<script>", "💥", "", "Import/job001/movies.star", "{}", "[]", "null",
+)
 
 
 def routes() -> list[tuple[str, APIRoute]]:

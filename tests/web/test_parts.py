@@ -3,6 +3,7 @@
 import json
 import random
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from verglas.project.sync import Snapshot
 from verglas.testing.data import shared_data
 from verglas.types.pipeline import Node, Pipeline, Process, State
 from verglas.web import watch as watching
-from verglas.web.layers import HEIGHT, WIDTH, family, layers, placed, svg
+from verglas.web.layers import HEIGHT, WIDTH, family, layers, placed, svg, with_bends
 from verglas.web.pages.jobs import Wish, chosen, rows_of
 from verglas.web.progress import Events, progress, series, tail, words_of
 from verglas.web.theme import found_places, jobs_tree
@@ -37,17 +38,23 @@ def test_layers_go_down_and_boxes_do_not_overlap(seed: int) -> None:
     rows = layers(names, pairs)
     depth = {name: level for level, row in enumerate(rows) for name in row}
     assert sorted(depth) == sorted(names) and all(depth[one] < depth[other] for one, other in pairs)
-    spots = placed(rows, pairs)
+    full, paths = with_bends(rows, pairs)
+    assert all(path[0] == one and path[-1] == other and len(path) == depth[other] - depth[one] + 1 for (one, other), path in paths.items())
+    spots = placed(full, [step for path in paths.values() for step in pairwise(path)])
+    for row in full:
+        boxes, bends = [spots[one].x for one in row if one in depth], [spots[one].x for one in row if one not in depth]
+        assert all(abs(x - box) >= WIDTH / 2 for x in bends for box in boxes), "a line passes beside the boxes"
     for row in rows:
         xs = sorted(spots[one].x for one in row)
-        assert all(right - left >= WIDTH for left, right in zip(xs, xs[1:]))
-    assert min(spot.x for spot in spots.values()) >= WIDTH / 2 and all(spots[other].y >= spots[one].y + HEIGHT for one, other in pairs)
+        assert all(right - left >= WIDTH for left, right in pairwise(xs))
+    assert min(spots[one].x for one in names) >= WIDTH / 2 and min(spot.x for spot in spots.values()) >= 0
+    assert all(spots[other].y >= spots[one].y + HEIGHT for one, other in pairs)
 
 
 def test_a_circle_and_a_long_chain_are_drawn() -> None:
     assert sum(map(len, layers(["a", "b", "c"], [("a", "b"), ("b", "c"), ("c", "a")]))) == 3
     names = [f"j{one}" for one in range(5000)]
-    assert len(layers(names[::-1], list(zip(names, names[1:])))) == 5000
+    assert len(layers(names[::-1], list(pairwise(names)))) == 5000
 
 
 def test_a_family_is_what_it_builds_on_and_what_builds_on_it() -> None:

@@ -70,6 +70,9 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.bind((host, port))
         listening.listen(128)
     except OSError as error:
-        raise InputError(f"port {port} of {host} cannot be had: {os.strerror(error.errno or 0)}", where="--port",
-                         remedy="give another --port, or 0 for any that is free") from error
+        raise InputError(
+            f"port {port} of {host} cannot be had: {os.strerror(error.errno or 0)}",
+            where="--port",
+            remedy="give another --port, or 0 for any that is free",
+        ) from error
     return listening

@@ -13,14 +13,41 @@ LINE = re.compile(r"(?:\d\d:\d\d:\d\d )?(?P<label>.*?) (?P<done>\d+)/(?P<total>\
 LIMIT = re.compile(r"_(A|deg|px|gb|s)$")
 UNITS = {"A": "Å", "deg": "°", "px": "px", "gb": "GB", "s": "s"}
 WORDS = {
-    "resolution": "Resolution", "current_size": "Image size in use", "ave_pmax": "Mean of the largest probability", "particles": "Particles used",
-    "angular_step": "Angular step", "change_angles": "Change of angles", "change_offsets": "Change of offsets", "accuracy_rot": "Accuracy of rotations",
-    "accuracy_trans": "Accuracy of offsets", "significant": "Significant samples", "effective_poses": "Poses in use", "offset_range": "Search range of offsets",
-    "offset_step": "Step of offsets", "coarse_size": "Image size of the coarse search", "healpix_order": "Healpix order", "switched": "Share that changed class",
-    "subset": "Particles used", "classes": "Classes in use", "step_size": "Step size",
-    "volume": "Volume, Å³", "kilodalton": "Mass, kDa", "box_fraction": "Share of the box", "radius": "Radius, Å",
+    "resolution": "Resolution",
+    "current_size": "Image size in use",
+    "offset_range": "Search range of offsets",
+    "step_size": "Step size",
+    "ave_pmax": "Mean of the largest probability",
+    "particles": "Particles used",
+    "angular_step": "Angular step",
+    "change_angles": "Change of angles",
+    "change_offsets": "Change of offsets",
+    "accuracy_rot": "Accuracy of rotations",
+    "accuracy_trans": "Accuracy of offsets",
+    "significant": "Significant samples",
+    "effective_poses": "Poses in use",
+    "offset_step": "Step of offsets",
+    "coarse_size": "Image size of the coarse search",
+    "healpix_order": "Healpix order",
+    "switched": "Share that changed class",
+    "subset": "Particles used",
+    "classes": "Classes in use",
+    "volume": "Volume, Å³",
+    "kilodalton": "Mass, kDa",
+    "box_fraction": "Share of the box",
+    "radius": "Radius, Å",
 }
-FIRST = ("resolution_A", "ave_pmax", "change_angles_deg", "change_offsets_A", "angular_step_deg", "switched", "particles", "subset", "effective_poses")
+FIRST = (
+    "resolution_A",
+    "ave_pmax",
+    "change_angles_deg",
+    "change_offsets_A",
+    "angular_step_deg",
+    "switched",
+    "particles",
+    "subset",
+    "effective_poses",
+)
 """These plots come first."""
 
 
@@ -98,10 +125,15 @@ def series(rows: Iterable[dict[str, Any]]) -> dict[str, list[tuple[float, float]
     found: dict[str, list[tuple[float, float]]] = {}
     for place, row in enumerate(rows, 1):
         for name, value in row.items():
-            if isinstance(value, int | float) and not isinstance(value, bool) and name not in ("time", "iteration"):
+            if isinstance(value, int | float) and not isinstance(value, bool) and name not in ("time", "iteration") and not _unknown(name, value):
                 found.setdefault(name, []).append((row.get("iteration", place), value))
     kept = {name: points for name, points in found.items() if len({value for _, value in points}) > 1}
     return dict(sorted(kept.items(), key=lambda pair: FIRST.index(pair[0]) if pair[0] in FIRST else len(FIRST)))
+
+
+def _unknown(name: str, value: float) -> bool:
+    """999 stands for a change of poses where there are none to compare with."""
+    return name.startswith("change_") and value >= 999
 
 
 def words_of(name: str) -> str:

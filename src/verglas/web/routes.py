@@ -7,8 +7,10 @@ from verglas.project.layout import number_of
 from verglas.web.places import file_in, project_of
 
 ROUTER = APIRouter()
-SANDBOX = ("sandbox allow-scripts; default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; font-src data:; "
-           "frame-ancestors 'self'")
+SANDBOX = (
+    "sandbox allow-scripts; default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; font-src data:; "
+    "frame-ancestors 'self'"
+)
 """The report is a page of its own, which may run its scripts and reach nothing, this server included."""
 
 

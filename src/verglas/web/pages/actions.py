@@ -29,10 +29,24 @@ def actions(project: Project, job: Job) -> None:
     waits = state == "Scheduled" and request is not None
     if state == "Running":
         _button("Stop", "stop", "At the next safe point: what it has done so far is kept", lambda: _do(project, job.stop, "Asked to stop"))
-        _button("Stop now", "dangerous", "End its processes at once; what it has not written is lost", lambda: _confirm(
-            f"End {job.name} at once?", "What it has not written yet is lost.", "End it", lambda: _do(project, lambda: job.stop(now=True), "Ended")))
+        _button(
+            "Stop now",
+            "dangerous",
+            "End its processes at once; what it has not written is lost",
+            lambda: _confirm(
+                f"End {job.name} at once?",
+                "What it has not written yet is lost.",
+                "End it",
+                lambda: _do(project, lambda: job.stop(now=True), "Ended"),
+            ),
+        )
     if waits and request is not None and request.status == "held":
-        _button("Let it go", "play_arrow", "Begin as soon as its inputs and free slots are there", lambda: _do(project, job.go_on, "It waits for its turn"))
+        _button(
+            "Let it go",
+            "play_arrow",
+            "Begin as soon as its inputs and free slots are there",
+            lambda: _do(project, job.go_on, "It waits for its turn"),
+        )
     elif waits:
         _button("Hold", "pause", "Make it a draft that waits for you", lambda: _do(project, job.stop, "It is a draft now"))
     if waits and kind:
@@ -40,10 +54,19 @@ def actions(project: Project, job: Job) -> None:
     if state in ("Failed", "Aborted") and kind and find(kind).can_continue:
         _button("Continue", "play_arrow", "Go on where it stopped, in the same folder", lambda: _do(project, job.go_on, "It waits for its turn"))
     if kind and not waits:
-        _button("Clone", "content_copy", "A new job with the same parameters, which you can change first", lambda: ui.navigate.to(
-            f"{new}?clone={quote(job.name)}"))
+        _button(
+            "Clone",
+            "content_copy",
+            "A new job with the same parameters, which you can change first",
+            lambda: ui.navigate.to(f"{new}?clone={quote(job.name)}"),
+        )
     if state in ("Succeeded", "Failed", "Aborted"):
-        _button("Clean ...", "cleaning_services", "Move files that are needed no more to the trash; shows which and how much first", lambda: _clean(project, job))
+        _button(
+            "Clean ...",
+            "cleaning_services",
+            "Move files that are needed no more to the trash; shows which and how much first",
+            lambda: _clean(project, job),
+        )
     if state != "Running":
         _button("Delete ...", "delete_outline", "Move it to the trash, with the jobs that build on it", lambda: _delete(project, job))
 
@@ -83,7 +106,9 @@ async def _delete(project: Project, job: Job) -> None:
         if await _do(project, lambda: project.trash(job), f"In the trash: {', '.join(gone[:5])}"):
             ui.navigate.to(base(project))
 
-    await _confirm(f"Move {job.name} to the trash?", f"It can be restored from there.{others}", f"Delete {len(gone)} jobs" if len(gone) > 1 else "Delete", delete)
+    await _confirm(
+        f"Move {job.name} to the trash?", f"It can be restored from there.{others}", f"Delete {len(gone)} jobs" if len(gone) > 1 else "Delete", delete
+    )
 
 
 async def _clean(project: Project, job: Job) -> None:
@@ -99,7 +124,9 @@ async def _clean(project: Project, job: Job) -> None:
                 missing(planned.kept or "Nothing to clean.")
                 continue
             with ui.expansion(f"{len(planned.files)} files, {size(planned.bytes)}").props("dense").classes("full-width"):
-                ui.label("\n".join([*planned.files[:SHOWN], *(["..."] if len(planned.files) > SHOWN else [])])).classes("hint").style("white-space: pre-wrap")
+                ui.label("\n".join([*planned.files[:SHOWN], *(["..."] if len(planned.files) > SHOWN else [])])).classes("hint").style(
+                    "white-space: pre-wrap"
+                )
             ui.button(f"Move {size(planned.bytes)} to the trash", on_click=lambda planned=planned: dialog.submit(planned)).props("outline")
         ui.button("Cancel", on_click=lambda: dialog.submit(None)).props("flat")
     planned = await dialog

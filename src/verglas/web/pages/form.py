@@ -60,12 +60,14 @@ class Form:
             if self.project.read_only:
                 ui.label("This project is open for reading only: the forecast can be asked for, nothing can be run.").classes("hint")
             else:
-                ui.button("Save changes" if self.changed else "Run", icon="play_arrow" if not self.changed else "save", on_click=lambda: self.start(False)
-                          ).props("unelevated").tooltip("Check the parameters and give the job to the scheduler")
+                ui.button(
+                    "Save changes" if self.changed else "Run", icon="play_arrow" if not self.changed else "save", on_click=lambda: self.start(False)
+                ).props("unelevated").tooltip("Check the parameters and give the job to the scheduler")
                 if not self.changed:
                     ui.button("Save as a draft", on_click=lambda: self.start(True)).props("outline").tooltip("It waits until you let it go")
             ui.button("Check and forecast", icon="fact_check", on_click=self.check).props("flat").tooltip(
-                "Reads the input and says what the job would do, and the memory, disk and time that it would need. Nothing is written.")
+                "Reads the input and says what the job would do, and the memory, disk and time that it would need. Nothing is written."
+            )
             self.busy = ui.spinner(size="22px")
             self.busy.visible = False
 

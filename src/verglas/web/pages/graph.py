@@ -34,7 +34,7 @@ def graph(key: str, job: str = "") -> None:
         try:
             job = find_name(seen.now().pipeline, job)
         except InputError as error:
-            raise HTTPException(404, str(error)) from error
+            raise HTTPException(404, error.found) from error
     with frame(project, "Graph", "Graph"):
         with ui.element("div").classes("line"):
             ui.html("<h1>Graph</h1>", sanitize=False)
@@ -48,7 +48,7 @@ def graph(key: str, job: str = "") -> None:
             missing("No jobs yet.")
             return
         if left:
-            missing(f"The last {MOST} of {MOST + left} jobs. Open a job and choose \"In the graph\" for its own part of older ones.")
+            missing(f'The last {MOST} of {MOST + left} jobs. Open a job and choose "In the graph" for its own part of older ones.')
         board = ui.html(drawn, sanitize=False).classes("graph")
         version = seen.version
 

@@ -27,7 +27,7 @@ def job(key: str, kind: str, name: str) -> None:
     try:
         found = watch(project).job(f"{kind}/{name}")
     except VerglasError as error:
-        raise HTTPException(404, str(error)) from error
+        raise HTTPException(404, said(str(error)).partition("\nWhat to do")[0]) from error
     with frame(project, found.name, found.name):
         Page(project, found)
 
@@ -135,8 +135,11 @@ class Page:
 
 def _resources(found: Job) -> str:
     held = found.facts.resources
-    known = ((f"{held['threads']} threads" if held.get("threads") else ""), str(held.get("device") or "").replace("cuda", "GPU").replace("cpu", "CPU"),
-             f"seed {held['seed']}" if held.get("seed") else "")
+    known = (
+        (f"{held['threads']} threads" if held.get("threads") else ""),
+        str(held.get("device") or "").replace("cuda", "GPU").replace("cpu", "CPU"),
+        f"seed {held['seed']}" if held.get("seed") else "",
+    )
     return ", ".join(filter(None, known))
 
 

@@ -15,13 +15,32 @@ from verglas.web.viewers import viewers_for
 from verglas.web.watch import watch
 
 KINDS = {
-    "MicrographMovieGroupMetadata": "Movies", "MicrographMoviesData": "Movies", "MicrographGroupMetadata": "Micrographs", "MicrographsData": "Micrographs",
-    "MicrographCoordsGroup": "Picks", "MicrographsCoords": "Picks", "ParticleGroupMetadata": "Particles", "ParticlesData": "Particles",
-    "Image2DStack": "Class averages", "DensityMap": "Map", "Mask3D": "Mask", "ModelData": "Classes", "OptimiserData": "State of the run",
-    "ProcessData": "Table of results", "LogFile": "Log", "TextFile": "Text",
+    "MicrographMovieGroupMetadata": "Movies",
+    "MicrographMoviesData": "Movies",
+    "MicrographGroupMetadata": "Micrographs",
+    "MicrographsData": "Micrographs",
+    "MicrographCoordsGroup": "Picks",
+    "MicrographsCoords": "Picks",
+    "ParticleGroupMetadata": "Particles",
+    "ParticlesData": "Particles",
+    "Image2DStack": "Class averages",
+    "DensityMap": "Map",
+    "Mask3D": "Mask",
+    "ModelData": "Classes",
+    "OptimiserData": "State of the run",
+    "ProcessData": "Table of results",
+    "LogFile": "Log",
+    "TextFile": "Text",
 }
 """First word of RELION's label -> what it is."""
-VERBS = {"table": "Table", "volume": "Slices and surface", "micrographs": "Micrographs", "classes": "Classes", "particles": "Particles", "plots": "Plots"}
+VERBS = {
+    "table": "Table",
+    "volume": "Slices and surface",
+    "micrographs": "Micrographs",
+    "classes": "Classes",
+    "particles": "Particles",
+    "plots": "Plots",
+}
 
 
 def files(project: Project, job: Job) -> None:
@@ -59,14 +78,17 @@ def _line(project: Project, job: Job, node: Node, maker: str) -> None:
         if maker and maker != job.name:
             ui.link(f"made by {maker}", job_link(project, maker))
         for viewer in viewers_for(node.type) or viewers_for(node.name) if there else ():
-            ui.button(VERBS.get(viewer, viewer.replace("_", " ").capitalize()), on_click=lambda viewer=viewer: ui.navigate.to(
-                view_link(project, viewer, node.name, job.name))).props("outline dense padding='4px 12px'")
+            ui.button(
+                VERBS.get(viewer, viewer.replace("_", " ").capitalize()),
+                on_click=lambda viewer=viewer: ui.navigate.to(view_link(project, viewer, node.name, job.name)),
+            ).props("outline dense padding='4px 12px'")
         if there and not project.read_only:
             _use_button(project, node)
 
 
 def _use_button(project: Project, node: Node) -> None:
     """The types of jobs that can be given this file; found when they are asked for."""
+
     async def fill() -> None:
         if menu.default_slot.children:
             return
@@ -78,5 +100,10 @@ def _use_button(project: Project, node: Node) -> None:
             if not found:
                 ui.menu_item("No type of job takes it").props("disable")
 
-    with ui.button("Use in").props("flat dense padding='4px 10px' icon-right=arrow_drop_down").tooltip("A new job that is given this file").on("click", fill):
+    with (
+        ui.button("Use in")
+        .props("flat dense padding='4px 10px' icon-right=arrow_drop_down")
+        .tooltip("A new job that is given this file")
+        .on("click", fill)
+    ):
         menu = ui.menu()

@@ -44,9 +44,20 @@ def options(points: Sequence[tuple[float, float]]) -> dict[str, Any]:
     grey = "#7b8a94"
     axis = {"axisLabel": {"color": grey}, "axisLine": {"lineStyle": {"color": grey}}, "splitLine": {"lineStyle": {"color": "#7b8a9433"}}}
     return {
-        "animation": False, "grid": {"left": 8, "right": 14, "top": 14, "bottom": 24, "containLabel": True}, "tooltip": {"trigger": "axis"},
-        "xAxis": {"type": "value", "minInterval": 1, "min": "dataMin", "max": "dataMax", "name": "iteration", "nameLocation": "middle", "nameGap": 22,
-                  "nameTextStyle": {"color": grey}, **axis},
+        "animation": False,
+        "grid": {"left": 8, "right": 14, "top": 14, "bottom": 24, "containLabel": True},
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {
+            "type": "value",
+            "minInterval": 1,
+            "min": "dataMin",
+            "max": "dataMax",
+            "name": "iteration",
+            "nameLocation": "middle",
+            "nameGap": 22,
+            "nameTextStyle": {"color": grey},
+            **axis,
+        },
         "yAxis": {"type": "value", "scale": True, **axis},
         "series": [{"type": "line", "data": [list(one) for one in points], "symbolSize": 5, "itemStyle": {"color": "#2b8fb0"}}],
     }
@@ -55,8 +66,12 @@ def options(points: Sequence[tuple[float, float]]) -> dict[str, Any]:
 def results(rows: Sequence[dict[str, Any]]) -> str:
     """The last numbers of every other kind of event, as a list."""
     last = {row["event"]: row for row in rows if row["event"] not in QUIET}
-    found = {words_of(name): _number(value) for row in last.values() for name, value in row.items()
-             if name not in ("time", "event", "in_report") and isinstance(value, int | float | str)}
+    found = {
+        words_of(name): _number(value)
+        for row in last.values()
+        for name, value in row.items()
+        if name not in ("time", "event", "in_report") and isinstance(value, int | float | str)
+    }
     if not found:
         return ""
     lines = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in found.items())

@@ -46,9 +46,11 @@ def _differs(value: Any, default: Any) -> bool:
 
 
 def _table(params: dict[str, Any], known: dict[str, Any]) -> str:
-    rows = "".join(f"<dt title='{escape(known[name].help if name in known else '', True)}'>{escape(label_of(name) if name in known else name)}</dt>"
-                   f"<dd>{escape(_words(value))}{f' {escape(known[name].unit)}' if name in known and known[name].unit else ''}</dd>"
-                   for name, value in params.items())
+    rows = "".join(
+        f"<dt title='{escape(known[name].help if name in known else '', True)}'>{escape(label_of(name) if name in known else name)}</dt>"
+        f"<dd>{escape(_words(value))}{f' {escape(known[name].unit)}' if name in known and known[name].unit else ''}</dd>"
+        for name, value in params.items()
+    )
     return f"<dl class='facts'>{rows}</dl>"
 
 
@@ -60,6 +62,7 @@ def _words(value: Any) -> str:
 
 def note(project: Project, job: Job) -> None:
     """note.txt and the second name."""
+
     async def keep_note() -> None:
         if await _try(job.annotate, text.value or ""):
             ui.notify("Note saved", type="positive")

@@ -23,7 +23,8 @@ def report(project: Project, job: Job) -> None:
         with ui.element("div").classes("line"):
             if there:
                 ui.button("Download report", icon="download", on_click=lambda: ui.download(f"{address}?download=1")).props("outline").tooltip(
-                    "One file with all pictures and the methods text, ready to send")
+                    "One file with all pictures and the methods text, ready to send"
+                )
                 ui.link("Open in a tab of its own", address, new_tab=True)
             if not project.read_only and (job.folder / "job.json").exists():
                 ui.button("Write it again" if there else "Write the report", on_click=write).props("flat")

@@ -64,7 +64,8 @@ def _recent() -> None:
                 ui.link(root.name, f"/p/{key_of(root)}")
                 ui.label(str(root)).classes("hint")
             ui.button(icon="close", on_click=lambda root=root: _forget(root)).props("flat round dense").tooltip(
-                f"Take it off this list. The folder with its {PIPELINE} stays as it is.")
+                f"Take it off this list. The folder with its {PIPELINE} stays as it is."
+            )
 
 
 def _forget(root: Path) -> None:

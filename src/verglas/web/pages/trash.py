@@ -29,7 +29,8 @@ def listing(project: Project) -> None:
             ui.label(name).classes("grow")
             if not project.read_only:
                 ui.button("Restore", icon="restore", on_click=lambda name=name: _restore(project, name)).props("flat").tooltip(
-                    "Bring it back, with the deleted jobs that it builds on")
+                    "Bring it back, with the deleted jobs that it builds on"
+                )
 
 
 async def _restore(project: Project, name: str) -> None:
