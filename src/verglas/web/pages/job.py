@@ -48,14 +48,14 @@ class Page:
             with ui.tab_panel("Overview"), ui.element("div").classes("page").style("padding: 0; max-width: none"):
                 self.log = Log(found.folder, self.events)
                 with ui.element("div").classes("two"):
-                    self.parameters = ui.element("div")
+                    self.parameters = ui.element("div").style("min-width: 0")
                     note(project, found)
             with ui.tab_panel("Files"):
                 self.files = ui.element("div").classes("page").style("padding: 0; max-width: none")
             with ui.tab_panel("Log"):
                 self.whole = ui.html("", sanitize=False)
             with ui.tab_panel("Report"):
-                self.report = ui.element("div")
+                self.report = ui.element("div").style("width: 100%")
         self.shown: tuple[object, ...] = ()
         self.size = -1
         self.refresh()
