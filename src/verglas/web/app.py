@@ -54,7 +54,7 @@ def serve(host: str, port: int, path: str = "/") -> None:
     for project in opened().values():
         watch(project)
     invite("Open in your browser (Ctrl-C ends the server, never a job):\n")
-    config = uvicorn.Config(guard, log_level="warning", ws_max_size=SOCKET_LIMIT, server_header=False, timeout_graceful_shutdown=2)  # type: ignore[arg-type]
+    config = uvicorn.Config(guard, log_level="warning", ws_max_size=SOCKET_LIMIT, server_header=False, proxy_headers=False, timeout_graceful_shutdown=2)  # type: ignore[arg-type]
     try:
         uvicorn.Server(config).run(sockets=[listening])
     finally:
