@@ -34,7 +34,7 @@ def build() -> FastAPI:
     for router in ROUTERS:
         app.include_router(router, prefix="/p/{key}/data")
     install(app)
-    ui.run_with(app, title="verglas", tailwind=False, show_welcome_message=False, favicon=STATIC / "favicon.svg")
+    ui.run_with(app, title="verglas", tailwind=False, show_welcome_message=False, binding_refresh_interval=None, favicon=STATIC / "favicon.svg")
     return app
 
 
@@ -54,7 +54,14 @@ def serve(host: str, port: int, path: str = "/") -> None:
     for project in opened().values():
         watch(project)
     invite("Open in your browser (Ctrl-C ends the server, never a job):\n")
-    config = uvicorn.Config(guard, log_level="warning", ws_max_size=SOCKET_LIMIT, server_header=False, proxy_headers=False, timeout_graceful_shutdown=2)  # type: ignore[arg-type]
+    config = uvicorn.Config(
+        guard,  # type: ignore[arg-type]
+        log_level="warning",
+        ws_max_size=SOCKET_LIMIT,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=2,
+    )
     try:
         uvicorn.Server(config).run(sockets=[listening])
     finally:

@@ -178,8 +178,14 @@ def _tree_row(project: Project, one: Process, detail: str, active: str) -> str:
 def _trouble(project: Project) -> None:
     """What the scheduler cannot do, as a line that comes and goes."""
     seen = watch(project)
-    line = ui.label(seen.problem).classes("problem").bind_visibility_from(seen, "problem", bool)
-    ui.timer(2.0, lambda: line.set_text(seen.problem))
+    line = ui.label().classes("problem")
+
+    def show() -> None:
+        line.set_text(said(seen.problem))
+        line.visible = bool(seen.problem)
+
+    show()
+    ui.timer(2.0, show)
 
 
 def state_chip(state: str, detail: str = "") -> ui.html:

@@ -36,14 +36,11 @@ class Form:
             with ui.expansion(f"Advanced: {len(advanced)} more parameters", value=any(one.name in given for one in advanced)).classes("card"):
                 self._fields(advanced, given)
         self.place = Place(project, old)
-        self.trouble = ui.label().classes("problem").bind_visibility_from(self, "has_trouble")
+        self.trouble = ui.label().classes("problem")
+        self.trouble.visible = False
         self.forecast = ui.element("section").classes("card")
         self.forecast.visible = False
         self._buttons()
-
-    @property
-    def has_trouble(self) -> bool:
-        return bool(self.trouble.text) if hasattr(self, "trouble") else False
 
     def _section(self, heading: str, params: list[Option], given: dict[str, Any]) -> None:
         if params:
@@ -104,6 +101,7 @@ class Form:
 
     def _tell(self, text: str) -> None:
         self.trouble.set_text(text)
+        self.trouble.visible = bool(text)
 
     def _clear(self) -> None:
         self._tell("")

@@ -23,6 +23,7 @@ class Place:
     """`how(hold)`: what the fields say; None when something is wrong with them."""
 
     def __init__(self, project: Project, old: JobRequest | None) -> None:
+        self.rows: dict[str, ui.element] = {}
         cores, cards = machine()
         common = dict(old.common) if old else {}
         with ui.expansion("Where and when: this machine, as soon as there is room", value=old is not None and bool(old.after or old.queue)).classes(
@@ -48,7 +49,7 @@ class Place:
                 "TOML file that describes the queue, see docs/cluster.md.",
                 lambda: ui.input(value=old.queue if old and _where(old) == OTHER else "").props("outlined dense"),
             )
-            self.file.parent_slot.parent.parent_slot.parent.bind_visibility_from(self.where, "value", lambda value: value == OTHER)
+            self.rows["Queue file"].bind_visibility_from(self.where, "value", lambda value: value == OTHER)
             self.cpus = self._row(
                 "CPUs",
                 f"Threads; this machine has {cores}.",
@@ -78,11 +79,12 @@ class Place:
         self.where.on_value_change(lambda event: box.props(f'label="Where and when: {_words(event.value)}"'))
 
     def _row(self, name: str, help: str, make: Any) -> Any:
-        with ui.element("div").classes("field narrow" if name not in ("Wait for", "Queue file") else "field"):
+        with ui.element("div").classes("field narrow" if name not in ("Wait for", "Queue file") else "field") as row:
             ui.label(name).classes("name")
             with ui.element("div").classes("control"):
                 control = make()
             ui.label(help).classes("help hint")
+        self.rows[name] = row
         return control
 
     def how(self, hold: bool) -> How | None:
