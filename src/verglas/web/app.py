@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+import threading
 from pathlib import Path
 
 import uvicorn
@@ -11,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
 from verglas.errors import InputError
+from verglas.jobs.registry import ENTRIES, find
 from verglas.web.data import ROUTERS
 from verglas.web.guard import LOOPBACK, Guard
 from verglas.web.places import opened
@@ -20,6 +22,8 @@ from verglas.web.watch import end_all, watch
 
 STATIC = Path(__file__).parent / "static"
 SOCKET_LIMIT = 4 * 2**20
+WARM = 1.5
+"""Seconds after the start when nothing else is to be done."""
 SWITCH = 0.0005
 """Seconds after which the scheduler's thread lets the pages go on."""
 
@@ -53,6 +57,9 @@ def serve(host: str, port: int, path: str = "/") -> None:
     guard = Guard(build(), f"verglas_{port}", hosts, lambda: invite("In another browser: "))  # type: ignore[arg-type]
     for project in opened().values():
         watch(project)
+    warming = threading.Timer(WARM, load_jobs)
+    warming.daemon = True
+    warming.start()
     invite("Open in your browser (Ctrl-C ends the server, never a job):\n")
     config = uvicorn.Config(
         guard,  # type: ignore[arg-type]
@@ -66,6 +73,12 @@ def serve(host: str, port: int, path: str = "/") -> None:
         uvicorn.Server(config).run(sockets=[listening])
     finally:
         end_all()
+
+
+def load_jobs() -> None:
+    """Import the modules of all jobs, so that the first form of each is as quick as the next."""
+    for name in ENTRIES:
+        find(name)
 
 
 def _listen(host: str, port: int) -> socket.socket:
