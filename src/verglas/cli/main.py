@@ -57,6 +57,12 @@ def build_app(arguments: Sequence[str]) -> "App":
         fill_workflow(owners["workflow"])
     for other in (report, demo):
         app.command(other)
+    if list(arguments[:1]) == ["web"]:
+        from verglas.cli.web import web
+
+        app.command(web)
+    else:
+        app.command(_app("web", "The project in the browser."))
     if list(arguments[:1]) == ["rerun"]:
         from verglas.cli.workflow import rerun
 

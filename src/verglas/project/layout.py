@@ -61,9 +61,16 @@ def job_folders(root: Path) -> Iterator[str]:
 def _folders(path: Path) -> list["os.DirEntry[str]"]:
     try:
         with os.scandir(path) as entries:
-            return [one for one in entries if one.is_dir()]
+            return [one for one in entries if _is_folder(one)]
     except PermissionError:
         return []
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def number_of(name: str) -> int:

@@ -1,0 +1,5 @@
+"""The pages. Importing this registers them."""
+
+from verglas.web.pages import graph, job, jobs, new, projects, trash, view
+
+__all__ = ["graph", "job", "jobs", "new", "projects", "trash", "view"]
