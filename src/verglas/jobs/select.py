@@ -26,6 +26,8 @@ class SelectParams(JobParams):
         None, help="Keep classes at least this well resolved (rlnEstimatedResolution).", unit="Å", gt=0)
     min_rank: float | None = option(
         None, help="Keep classes with at least this score (of rank-classes or RELION).", ge=0, le=1, relion="rank_threshold")
+    rows: Path | None = option(
+        None, help="STAR file with a column rlnImageName (for micrographs rlnMicrographName): keep the rows of these names.")
     half: int | None = option(None, help="Keep one of the two half sets (rlnRandomSubset).", choices=(1, 2))
     column: str | None = option(None, help="Keep rows by the value of this column, for example rlnDefocusU.", relion="select_label")
     minimum: float | None = option(None, help="Least value of --column that is kept.", relion="select_minval")
@@ -95,9 +97,9 @@ def _check_options(params: SelectParams) -> None:
     if params.split and params.split_size:
         raise InputError("--split and --split-size exclude each other", remedy="give one of them")
     named = params.particles or params.micrographs or ""
-    rules = (params.classes, params.model, params.half, params.column, params.remove_duplicates, params.split, params.split_size)
+    rules = (params.classes, params.model, params.rows, params.half, params.column, params.remove_duplicates, params.split, params.split_size)
     if "," not in named and all(rule is None for rule in rules):
-        raise InputError("nothing to select by", remedy="give --classes, --column, --remove-duplicates, --split or several files to join")
+        raise InputError("nothing to select by", remedy="give --classes, --rows, --column, --remove-duplicates, --split or several files to join")
 
 
 def _selection(params: SelectParams) -> "Selection":

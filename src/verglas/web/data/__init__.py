@@ -2,4 +2,6 @@
 
 from fastapi import APIRouter
 
-ROUTERS: tuple[APIRouter, ...] = ()
+from verglas.web.data import table_routes, volume_routes
+
+ROUTERS: tuple[APIRouter, ...] = (volume_routes.router, table_routes.router)
