@@ -48,7 +48,7 @@ def listed(project: InProject, file: Name) -> dict[str, Any]:
     """The micrographs of a table."""
     found = picks.fields(project, file)
     return {"diameter": known(picks.diameter(project, file)),
-            "micrographs": [{"name": one.name, "picks": one.picks, "there": (project.root / one.name).is_file()} for one in found]}
+            "micrographs": [{"name": one.name, "picks": one.picks, "there": picks.is_there(project, one.name)} for one in found]}
 
 
 @router.get("/picks/of")

@@ -5,11 +5,13 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from fastapi import HTTPException
 
 from verglas.api.project import Job, Project
 from verglas.errors import InputError
 from verglas.io import labels as L
 from verglas.io.coordinates import FILE, LIST, no_coordinates, read_coordinates, stem, write_coordinate_files, write_coordinates
+from verglas.project.facts import facts_of
 from verglas.report.load_shown import diameter_of
 from verglas.types import Coordinates
 from verglas.web.data.answers import stamp
@@ -65,8 +67,15 @@ def _all_picks(path: str, size: int, time: int) -> dict[str, Coordinates]:
 def diameter(project: Project, name: str) -> float:
     """Å, as the job that picked was told or found; NaN when unknown."""
     folder = file_in(project, name).parent
-    owner = next((one for one in project.jobs() if one.folder.resolve() == folder), None)
-    return diameter_of(folder, {key: str(value) for key, value in owner.params.items()} if owner else {})
+    return diameter_of(folder, {key: str(value) for key, value in facts_of(folder).params.items()})
+
+
+def is_there(project: Project, name: str) -> bool:
+    """Whether the micrograph can be shown."""
+    try:
+        return bool(file_in(project, name))
+    except HTTPException:
+        return False
 
 
 def table_of_micrographs(project: Project, names: set[str]) -> str:
