@@ -43,7 +43,7 @@ def test_output_nodes_come_back(tmp_path: Path) -> None:
 
 def test_numbers_and_labels_agree() -> None:
     assert all(process_label(process_number(label)) == label for label in PROCESS_NUMBERS)
-    assert {number: node_number(label) for number, label in NODE_LABELS.items() if number != 4} == {number: number for number in NODE_LABELS if number != 4}
+    assert all(node_number(label) == number for number, label in NODE_LABELS.items() if number != 4)
     assert process_number("relion.autopick.log") == 4 and process_number("verglas.map") == 99
 
 

@@ -25,11 +25,12 @@ job = sys.argv[1] + ("" if sys.argv[2].startswith("--") else " " + sys.argv[2])
 given = dict(word[2:].split("=", 1) for word in sys.argv if word.startswith("--") and "=" in word)
 name = given.get("output") or given["continue"]
 folder = Path(name)
+own = {key: value for key, value in given.items() if key not in ("output", "continue", "threads", "device", "seed", "deterministic")}
 inputs = [{"option": "--" + key, "path": value} for key, value in given.items() if "/" in value and key not in ("output", "continue")]
 (folder / "seen.json").write_text(json.dumps({"arguments": sys.argv[1:], "gpus": os.environ.get("CUDA_VISIBLE_DEVICES", "")}))
 if (folder / "refuse").exists():
     sys.exit("verglas: the input is wrong")
-(folder / "job.json").write_text(json.dumps({"job": job, "params": given, "inputs": inputs, "process": os.getpid(), "resources": {"seed": 3},
+(folder / "job.json").write_text(json.dumps({"job": job, "params": own, "inputs": inputs, "process": os.getpid(), "resources": {"seed": 3},
     "started": datetime.now(UTC).isoformat(), "hardware": {"host": platform.node()}}))
 while not (folder / "finish").exists() and not (folder.parent.parent / "finish").exists():
     if (folder / "RELION_JOB_ABORT_NOW").exists():

@@ -138,7 +138,8 @@ def test_the_root_is_found_from_below_and_not_in_a_job_folder(root: Path, finish
 
 
 def test_numbers_are_given_once(root: Path) -> None:
-    code = "import sys; from pathlib import Path; from verglas.jobs.folder import reserve\nfor _ in range(5): print(reserve(Path(sys.argv[1]), sys.argv[2]))"
+    code = ("import sys; from pathlib import Path; from verglas.jobs.folder import reserve\n"
+            "for _ in range(5): print(reserve(Path(sys.argv[1]), sys.argv[2]))")
     children = [subprocess.Popen([sys.executable, "-c", code, str(root), kind], stdout=subprocess.PIPE, text=True,
                                  env={**os.environ, "PYTHONPATH": str(Path(vg.__file__).parents[1])}) for kind in ("Extract", "Class2D", "Extract")]
     names = [line for child in children for line in child.communicate()[0].split()]
@@ -171,6 +172,7 @@ def test_a_lock_of_a_dead_owner_is_broken_and_no_other(root: Path) -> None:
 
 
 def test_nothing_of_torch_is_loaded(root: Path) -> None:
-    code = "import sys, verglas as vg; vg.open_project(sys.argv[1]).jobs(); import verglas.cli.project, verglas.project.schedule; sys.exit('torch' in sys.modules)"
+    code = ("import sys, verglas as vg; vg.open_project(sys.argv[1]).jobs(); import verglas.cli.project, verglas.project.schedule\n"
+            "sys.exit('torch' in sys.modules)")
     environment = {**os.environ, "PYTHONPATH": str(Path(vg.__file__).parents[1])}
     assert subprocess.run([sys.executable, "-c", code, str(root)], env=environment).returncode == 0

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -64,12 +65,11 @@ class Project:
         `verglas project work`. Files are named from the project folder; a Job as a value means the file of it that fits.
         """
         self.require_writable()
-        given = {name: f"@{value.name}" if isinstance(value, Job) else value for name, value in params.items()}
-        return self.job(ask.ask(self.root, job, given, how or ask.How()))
+        return self.job(ask.ask(self.root, job, _named(params), how or ask.How()))
 
     def forecast(self, job: str, **params: Any) -> str:
         """What the job would do and need, in words; raises what is wrong. Takes seconds: it reads the input."""
-        given = words.resolved(self.pipeline, words.named_values(self.root, job, params))
+        given = words.resolved(self.pipeline, words.named_values(self.root, job, _named(params)))
         return forecast(self.root, words.words(job, given, {"dry_run": True}))
 
     def schedule(self) -> "list[Job]":
@@ -217,7 +217,7 @@ class Job:
     def go_on(self, *, how: ask.How | None = None, **changes: Any) -> "Job":
         """Continue it where it was stopped or killed; let a draft go."""
         self.project.require_writable()
-        ask.go_on(self.project.root, self.name, changes, how or ask.How())
+        ask.go_on(self.project.root, self.name, _named(changes), how or ask.How())
         return self.refresh()
 
     def clone(self, *, how: ask.How | None = None, **changes: Any) -> "Job":
@@ -231,7 +231,7 @@ class Job:
     def change(self, *, how: ask.How | None = None, **changes: Any) -> "Job":
         """Other parameters for a job that has not begun."""
         self.project.require_writable()
-        ask.change_request(self.project.root, self.name, self.params | changes, how or ask.How())
+        ask.change_request(self.project.root, self.name, self.params | _named(changes), how or ask.How())
         return self.refresh()
 
     def rename(self, alias: str) -> "Job":
@@ -281,6 +281,11 @@ def wait_for(job: Job, timeout: float | None) -> Job:
                 time.sleep(PAUSE)
                 if not scheduler:
                     break
+
+
+def _named(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Jobs as @job."""
+    return {name: f"@{value.name}" if isinstance(value, Job) else value for name, value in params.items()}
 
 
 def _ended_well(job: Job) -> Job:

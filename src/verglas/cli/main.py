@@ -51,6 +51,12 @@ def build_app(arguments: Sequence[str]) -> "App":
         fill(owners["project"])
     for other in (report, demo):
         app.command(other)
+    if list(arguments[:1]) == ["web"]:
+        from verglas.cli.web import web
+
+        app.command(web)
+    else:
+        app.command(_app("web", "The project in the browser."))
     app.command(_app("submit", SUBMIT))
     return app
 

@@ -55,7 +55,7 @@ def change_request(root: Path, name: str, params: Mapping[str, Any], how: How) -
     if old is None or old.status == "launched":
         raise InputError("has begun, or was not asked for here", where=name, remedy="clone it with the changes")
     _leave(root / name, _request(root, old.job, params, how))
-    sync(root)
+    sync(root, (name,))
 
 
 def go_on(root: Path, name: str, changes: Mapping[str, Any], how: How) -> None:

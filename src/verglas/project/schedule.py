@@ -4,7 +4,6 @@ import fcntl
 import os
 import platform
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from verglas.project import slots
 from verglas.project.facts import is_stuck
 from verglas.project.graph import parents
 from verglas.project.layout import HIDDEN, number_of
+from verglas.project.program import PROGRAM, environment
 from verglas.project.request import LAUNCH_LOG, RUN_LOCK, JobRequest, read_request, write_request
 from verglas.project.state import QUEUE_FILE
 from verglas.project.submit import submit_request, tell_queue
@@ -26,7 +26,6 @@ from verglas.project.words import resolved, words
 from verglas.types.pipeline import Pipeline, State
 
 LOCK = "scheduler.lock"
-PROGRAM = (sys.executable, "-m", "verglas")
 ASK_QUEUE = 10.0
 """Seconds between two questions to the queue of a cluster."""
 
@@ -137,7 +136,7 @@ def command(name: str, request: JobRequest) -> tuple[str, ...]:
 
 def _environment(taken: slots.Slots) -> dict[str, str]:
     """The GPUs of its slots are the only ones that it sees."""
-    return {**os.environ, "CUDA_VISIBLE_DEVICES": ",".join(map(str, taken.gpus))} if taken.gpus else dict(os.environ)
+    return environment() | ({"CUDA_VISIBLE_DEVICES": ",".join(map(str, taken.gpus))} if taken.gpus else {})
 
 
 def _clear(folder: Path) -> None:

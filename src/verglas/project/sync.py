@@ -26,26 +26,26 @@ def snapshot(root: Path) -> Snapshot:
     return reconciled(root, read_pipeline(root / PIPELINE))
 
 
-def sync(root: Path) -> Snapshot:
-    """Bring default_pipeline.star up to date under RELION's lock. It is written only when something changed."""
-    found = snapshot(root)
-    if found.pipeline == read_pipeline(root / PIPELINE):
-        return found
-    return change(root, lambda pipeline: pipeline)
+def sync(root: Path, again: tuple[str, ...] = ()) -> Snapshot:
+    """Bring default_pipeline.star up to date under RELION's lock. It is written only when something changed; `again`: jobs to read anew."""
+    before = read_pipeline(root / PIPELINE)
+    found = reconciled(root, before, again)
+    return found if found.pipeline == before else change(root, lambda pipeline: pipeline, again)
 
 
-def change(root: Path, edit: Callable[[Pipeline], Pipeline]) -> Snapshot:
+def change(root: Path, edit: Callable[[Pipeline], Pipeline], again: tuple[str, ...] = ()) -> Snapshot:
     """Read, bring up to date, change and write, with nobody else in between."""
     with locked(root):
         before = read_pipeline(root / PIPELINE)
-        found = reconciled(root, before)
+        found = reconciled(root, before, again)
         after = with_counter(edit(found.pipeline))
         if after != before:
             write_pipeline(root / PIPELINE, after)
     return Snapshot(after, found.details)
 
 
-def reconciled(root: Path, pipeline: Pipeline) -> Snapshot:
+def reconciled(root: Path, pipeline: Pipeline, again: tuple[str, ...] = ()) -> Snapshot:
+    """The pipeline as the folders have it. A folder is read when its state is another one than the pipeline says, or when it is in `again`."""
     folders = set(job_folders(root))
     known = {one.name: one for one in pipeline.processes}
     made = {process for process, _ in pipeline.outputs}
@@ -58,7 +58,7 @@ def reconciled(root: Path, pipeline: Pipeline) -> Snapshot:
             continue
         if now.detail:
             details[name] = now.detail
-        if old is None or (name in folders and _is_news(root / name, old, now.state, name in made)):
+        if old is None or name in again or (name in folders and _is_news(root / name, old, now.state, name in made)):
             news[name] = links_of(root, name)
         processes.append(_process(name, old, now.state, news.get(name)))
     grown = replace(pipeline, processes=tuple(processes))

@@ -1,14 +1,23 @@
 """The server: pages, data routes and static files behind one guard, with the scheduler beside it."""
 
+import os
+import socket
+import sys
 from pathlib import Path
 
+import uvicorn
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
+from verglas.errors import InputError
 from verglas.web.data import ROUTERS
+from verglas.web.guard import LOOPBACK, Guard
+from verglas.web.places import opened
+from verglas.web.watch import end_all, watch
 
 STATIC = Path(__file__).parent / "static"
+SOCKET_LIMIT = 4 * 2**20
 
 
 def build() -> FastAPI:
@@ -19,5 +28,40 @@ def build() -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC))
     for router in ROUTERS:
         app.include_router(router, prefix="/p/{key}/data")
-    ui.run_with(app, title="verglas", tailwind=False, show_welcome_message=False)
+    ui.run_with(app, title="verglas", tailwind=False, show_welcome_message=False, favicon=STATIC / "favicon.svg")
     return app
+
+
+def serve(host: str, port: int, path: str = "/") -> None:
+    """Until Ctrl-C. `path`: the page of the printed address."""
+    listening = _listen(host, port)
+    port = listening.getsockname()[1]
+    hosts = LOOPBACK if host in LOOPBACK else LOOPBACK | {host.lower(), socket.gethostname().lower()}
+    guard: Guard
+
+    def invite(again: str = "") -> None:
+        shown = "127.0.0.1" if host in ("0.0.0.0", *LOOPBACK) else host
+        print(f"{again}http://{shown}:{port}{path}?token={guard.token()}", flush=True)
+
+    guard = Guard(build(), f"verglas_{port}", hosts, lambda: invite("In another browser: "))  # type: ignore[arg-type]
+    for project in opened().values():
+        watch(project)
+    invite("Open in your browser (Ctrl-C ends the server, never a job):\n")
+    config = uvicorn.Config(guard, log_level="warning", ws_max_size=SOCKET_LIMIT, server_header=False, timeout_graceful_shutdown=2)  # type: ignore[arg-type]
+    try:
+        uvicorn.Server(config).run(sockets=[listening])
+    finally:
+        end_all()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.socket(family)
+        if sys.platform != "win32":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except OSError as error:
+        raise InputError(f"port {port} of {host} cannot be had: {os.strerror(error.errno or 0)}", where="--port",
+                         remedy="give another --port, or 0 for any that is free") from error
+    return listening

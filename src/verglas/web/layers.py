@@ -1,0 +1,114 @@
+"""A graph of jobs as layers from top to bottom, drawn as SVG."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import NamedTuple
+
+from verglas.project.graph import edges, reached
+from verglas.project.layout import number_of
+from verglas.types.pipeline import Pipeline, Process
+
+WIDTH, HEIGHT, GAP_X, GAP_Y, EDGE = 176, 46, 22, 40, 24
+
+
+class Spot(NamedTuple):
+    """Middle of the upper side of a box."""
+
+    x: float
+    y: float
+
+
+def family(pipeline: Pipeline, name: str) -> tuple[str, ...]:
+    """A job with all that it builds on and all that builds on it."""
+    pairs = edges(pipeline)
+    down: dict[str, set[str]] = {}
+    up: dict[str, set[str]] = {}
+    for one, other in pairs:
+        down.setdefault(one, set()).add(other)
+        up.setdefault(other, set()).add(one)
+    return (*reached(up, [name]), name, *reached(down, [name]))
+
+
+def layers(names: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[list[str]]:
+    """Every job one layer below the lowest of those that it reads from; a circle, which only a broken file has, is cut."""
+    parents: dict[str, list[str]] = {one: [] for one in names}
+    for one, other in pairs:
+        parents[other].append(one)
+    depth: dict[str, int] = {}
+    for name in names:
+        _descend(name, parents, depth)
+    found: list[list[str]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
+    for name in names:
+        found[depth[name]].append(name)
+    return found
+
+
+def _descend(name: str, parents: Mapping[str, list[str]], depth: dict[str, int]) -> None:
+    """Depth of a job and of those above it, without recursion: chains are long."""
+    todo, open_ = [name], set[str]()
+    while todo:
+        one = todo[-1]
+        missing = [other for other in parents[one] if other not in depth and other not in open_]
+        if missing and one not in depth:
+            open_.add(one)
+            todo += missing
+        else:
+            depth.setdefault(one, max((depth[other] + 1 for other in parents[one] if other in depth), default=0))
+            todo.pop()
+
+
+def placed(rows: Sequence[Sequence[str]], pairs: Sequence[tuple[str, str]]) -> dict[str, Spot]:
+    """Each job below the middle of its parents, as far as its neighbours leave room."""
+    parents: dict[str, list[str]] = {}
+    for one, other in pairs:
+        parents.setdefault(other, []).append(one)
+    found: dict[str, Spot] = {}
+    for level, row in enumerate(rows):
+        wish = {one: _mean([found[other].x for other in parents.get(one, ()) if other in found]) for one in row}
+        order = sorted(row, key=lambda one: (wish[one], number_of(one)))
+        x, places = float("-inf"), []
+        for one in order:
+            x = max(wish[one], x + WIDTH + GAP_X)
+            places.append(x)
+        shift = _mean([place - wish[one] for one, place in zip(order, places)])
+        for one, place in zip(order, places):
+            found[one] = Spot(place - shift, EDGE + level * (HEIGHT + GAP_Y))
+    left = min((spot.x for spot in found.values()), default=0) - WIDTH / 2 - EDGE
+    return {one: Spot(spot.x - left, spot.y) for one, spot in found.items()}
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def svg(jobs: Sequence[Process], pairs: Sequence[tuple[str, str]], links: Mapping[str, str], details: Mapping[str, str]) -> str:
+    """The picture; `links` by name of the job. Texts of users are escaped."""
+    names = [one.name for one in sorted(jobs, key=lambda one: one.number)]
+    kept = set(names)
+    pairs = [(one, other) for one, other in pairs if one in kept and other in kept]
+    spots = placed(layers(names, pairs), pairs)
+    width = max((spot.x for spot in spots.values()), default=0) + WIDTH / 2 + EDGE
+    height = max((spot.y for spot in spots.values()), default=0) + HEIGHT + EDGE
+    lines = "".join(_line(spots[one], spots[other]) for one, other in pairs)
+    boxes = "".join(_box(one, spots[one.name], links[one.name], details.get(one.name, "")) for one in jobs)
+    return f"<svg width='{width:.0f}' height='{height:.0f}' role='img' aria-label='Graph of the jobs'>{lines}{boxes}</svg>"
+
+
+def _line(one: Spot, other: Spot) -> str:
+    top, half = one.y + HEIGHT, (other.y - one.y - HEIGHT) / 2
+    return f"<path d='M{one.x:.0f} {top:.0f}C{one.x:.0f} {top + half:.0f} {other.x:.0f} {other.y - half:.0f} {other.x:.0f} {other.y:.0f}'/>"
+
+
+def _box(one: Process, spot: Spot, link: str, detail: str) -> str:
+    x, y = spot.x - WIDTH / 2, spot.y
+    alias = one.alias.rpartition("/")[2]
+    second = alias or (one.state if one.state != "Succeeded" else "")
+    hint = f"{one.name}{f' = {alias}' if alias else ''}: {one.state}" + (f", {detail}" if detail else "")
+    return (f"<a href='{escape(link, True)}'><title>{escape(hint)}</title><rect class='box' x='{x:.0f}' y='{y:.0f}' width='{WIDTH}' height='{HEIGHT}' rx='6'/>"
+            f"<rect class='{one.state}' x='{x:.0f}' y='{y:.0f}' width='7' height='{HEIGHT}' rx='3'/>"
+            f"<text x='{x + 17:.0f}' y='{y + (20 if second else 28):.0f}'>{escape(_cut(one.name, 21))}</text>"
+            f"<text class='small' x='{x + 17:.0f}' y='{y + 37:.0f}'>{escape(_cut(second, 24))}</text></a>")
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

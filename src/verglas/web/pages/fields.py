@@ -1,0 +1,106 @@
+"""One parameter on the form: name, control, unit, help, and what is wrong beside it."""
+
+from pathlib import Path
+from typing import Any
+
+from nicegui import ui
+
+from verglas.api.project import Project
+from verglas.jobs.spec import Option, short
+from verglas.project.layout import in_project
+from verglas.project.words import is_file
+from verglas.web.inputs import choices, complaint, offers, takes_several, value_of
+from verglas.web.pages.folders import choose_file
+
+
+def label_of(name: str) -> str:
+    """soft_edge -> Soft edge."""
+    words = name.rstrip("_").replace("_", " ")
+    return {"ctf": "CTF", "cs": "Cs", "snr": "SNR", "mtf": "MTF"}.get(words, words[:1].upper() + words[1:])
+
+
+class Field:
+    """`value()`: None where it is as by default. `complain(text)` writes beside it."""
+
+    def __init__(self, project: Project, one: Option, given: Any) -> None:
+        self.project, self.option = project, one
+        start = given if given is not None else one.default
+        narrow = not is_file(one) and not takes_several(one) and one.annotation is not str
+        with ui.element("div").classes("field narrow" if narrow else "field"):
+            must = "<span class='must' title='needed'> *</span>" if one.required else ""
+            ui.html(f"{label_of(one.name)}{must}", sanitize=False).classes("name").tooltip(f"On the command line: {one.flag}")
+            with ui.element("div").classes("control"):
+                self.control = self._control(start)
+            ui.label(_help(one)).classes("help hint")
+        self.control.props(f'data-field="{one.name}"')
+
+    def _control(self, start: Any) -> Any:
+        one, known = self.option, choices(self.option)
+        if one.annotation is bool:
+            return ui.switch(value=start is True or start == "Yes")
+        if known:
+            empty = {} if one.default is not None or one.required else {"": "not set"}
+            return ui.select(empty | {str(value): str(value) for value in known}, value=_text(start) if _text(start) in (*map(str, known), *empty) else None
+                             ).props("outlined dense")
+        control = ui.input(value=_text(start), placeholder="" if one.required else "not set").props(
+            f"outlined dense hide-bottom-space error-message='' {f'suffix={chr(34)}{one.unit}{chr(34)}' if one.unit else ''}")
+        control.on("blur", self.check)
+        if is_file(one) or takes_several(one):
+            self._choosers(control)
+        return control
+
+    def _choosers(self, control: ui.input) -> None:
+        with ui.button("From a job").props("outline no-wrap").tooltip("Files of earlier jobs that fit here"):
+            menu = ui.menu().props("max-height=420px")
+        with menu:
+            found = offers(self.project, self.option.name)
+            if not found:
+                ui.menu_item("No job has made a file that fits here.").props("disable")
+            for offer in found:
+                ui.menu_item(offer.words, lambda value=offer.value: self.put(value))
+        ui.button("Browse", on_click=self._browse).props("flat no-wrap").tooltip("Files in the folder of the project")
+        if self.option.required and len(found) == 1 and not control.value:
+            control.value = found[0].value
+
+    async def _browse(self) -> None:
+        root = self.project.root
+        found = await choose_file(root, root)
+        if isinstance(found, Path):
+            self.put(in_project(root, found))
+
+    def put(self, value: str) -> None:
+        """Take a file; where several may stand, beside those that are there."""
+        there = str(self.control.value or "").strip()
+        self.control.value = f"{there}, {value}" if takes_several(self.option) and there else value
+        self.check()
+
+    def check(self) -> bool:
+        """Whether it is right by itself; says what is not."""
+        wrong = complaint(self.project, self.option, self.control.value)
+        self.complain(wrong)
+        return not wrong
+
+    def complain(self, text: str) -> None:
+        if isinstance(self.control, ui.input | ui.select):
+            self.control.error = text or None
+
+    def value(self) -> Any:
+        found = value_of(self.option, self.control.value)
+        return None if not self.option.required and _text(found) == _text(self.option.default) else found
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return short(value) if isinstance(value, float) and abs(value) < 1e6 and not float(value).is_integer() else _whole(value)
+
+
+def _whole(value: Any) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
+
+
+def _help(one: Option) -> str:
+    words = [one.help, f"Allowed: {one.bounds.replace('>=', '≥').replace('<=', '≤')}." if one.limits else ""]
+    return " ".join(filter(None, words)).replace("--", "")

@@ -1,0 +1,79 @@
+"""Dialogs that choose a folder of this machine, or a file inside a project."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from nicegui import ui
+
+from verglas.jobs.folder import PIPELINE
+
+SHOWN = 500
+"""Entries of a folder; more are found by typing a part of the name."""
+
+
+async def choose_folder(start: Path) -> Path | None:
+    """A folder, None when the dialog was left."""
+    return await _choose(start, None, lambda path: False)
+
+
+async def choose_file(root: Path, start: Path) -> Path | None:
+    """A file of the project, where links of the project may lead out of it; None when the dialog was left."""
+    return await _choose(start, root, lambda path: True)
+
+
+async def _choose(start: Path, root: Path | None, files: Callable[[Path], bool]) -> Path | None:
+    here = next((one for one in (start, *start.parents) if one.is_dir()), Path("/"))
+    with ui.dialog() as dialog, ui.card().style("width: 620px; max-width: 90vw"):
+        place = ui.label().classes("hint")
+        part = ui.input(placeholder="Part of a name").props("dense outlined clearable").classes("full-width")
+        listing = ui.element("div").style("width: 100%; height: 340px; overflow: auto")
+        with ui.element("div").classes("line"):
+            if root is None:
+                ui.button("Choose this folder", on_click=lambda: dialog.submit(here)).props("unelevated")
+            ui.button("Cancel", on_click=lambda: dialog.submit(None)).props("flat")
+
+    def show(folder: Path) -> None:
+        nonlocal here
+        here = folder
+        place.set_text(str(folder if root is None else folder.relative_to(root) if folder != root else root.name))
+        listing.clear()
+        with listing, ui.list().props("dense").classes("full-width"):
+            if folder not in (root, folder.parent):
+                _row("arrow_upward", "..", "one folder up", lambda: show(folder.parent))
+            found = entries(folder, part.value or "", root is not None)
+            for one in found[:SHOWN]:
+                path = folder / one.name
+                if one.is_dir():
+                    known = root is None and (path / PIPELINE).exists()
+                    _row("folder_special" if known else "folder", one.name, "a project" if known else "", lambda path=path: show(path))
+                else:
+                    _row("description", one.name, "", lambda path=path: dialog.submit(path))
+            if len(found) > SHOWN:
+                ui.label(f"{len(found) - SHOWN} more: type a part of the name").classes("hint")
+
+    part.on_value_change(lambda: show(here))
+    show(here)
+    result: Path | None = await dialog
+    dialog.delete()
+    return result
+
+
+def entries(folder: Path, part: str, files: bool) -> "list[os.DirEntry[str]]":
+    """Folders first, by name; hidden ones and what may not be read are left out."""
+    try:
+        with os.scandir(folder) as found:
+            kept = [one for one in found if not one.name.startswith(".") and part.lower() in one.name.lower() and (files or one.is_dir())]
+    except OSError:
+        return []
+    return sorted(kept, key=lambda one: (not one.is_dir(), one.name.lower()))
+
+
+def _row(icon: str, name: str, hint: str, action: Callable[[], None]) -> None:
+    with ui.item(on_click=action):
+        with ui.item_section().props("avatar"):
+            ui.icon(icon)
+        with ui.item_section():
+            ui.item_label(name)
+            if hint:
+                ui.item_label(hint).props("caption")

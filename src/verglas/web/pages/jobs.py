@@ -1,0 +1,131 @@
+"""The project as a list; the server filters, sorts and gives one page of rows, however many jobs there are."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from nicegui import events, ui
+
+from verglas.api.project import Project
+from verglas.project.facts import facts_of
+from verglas.project.sync import Snapshot
+from verglas.types.pipeline import Process
+from verglas.web.durations import clock
+from verglas.web.places import project_of
+from verglas.web.stages import OTHER, STAGES, stage_of
+from verglas.web.theme import base, frame, job_link
+from verglas.web.watch import watch
+
+STATES = ("Running", "Scheduled", "Succeeded", "Failed", "Aborted")
+COLUMNS = (("number", "Number"), ("name", "Job"), ("alias", "Second name"), ("stage", "Stage"), ("state", "State"))
+"""Those that can be sorted by; times are read for the rows that are shown alone."""
+
+
+@dataclass
+class Wish:
+    """What is shown: words in name, alias or type; state and stage, "" for all; order; page from 1."""
+
+    text: str = ""
+    state: str = ""
+    stage: str = ""
+    by: str = "number"
+    down: bool = True
+    page: int = 1
+    rows: int = 25
+
+
+def chosen(found: Snapshot, wish: Wish) -> list[Process]:
+    """All jobs that are wished for, in order."""
+    words = wish.text.lower().split()
+    kept = [one for one in found.pipeline.processes if (not wish.state or one.state == wish.state) and (not wish.stage or stage_of(one) == wish.stage)
+            and all(word in f"{one.name} {one.alias} {one.type}".lower() for word in words)]
+    key = stage_of if wish.by == "stage" else lambda one: getattr(one, wish.by)
+    return sorted(kept, key=lambda one: (key(one), one.number), reverse=wish.down)
+
+
+def rows_of(project: Project, found: Snapshot, processes: list[Process]) -> list[dict[str, Any]]:
+    """What the table shows of these."""
+    return [_row(project, one, found.details.get(one.name, "")) for one in processes]
+
+
+def _row(project: Project, one: Process, detail: str) -> dict[str, Any]:
+    facts = facts_of(project.root / one.name)
+    running = one.state == "Running"
+    return {
+        "number": one.number, "name": one.name, "alias": one.alias.rpartition("/")[2], "stage": stage_of(one), "state": one.state, "detail": detail,
+        "link": job_link(project, one.name), "started": _when(facts.started or facts.ended),
+        "time": clock(facts.seconds) if facts.seconds is not None and (facts.ended or running) else "",
+    }
+
+
+def _when(moment: datetime | None) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M") if moment else ""
+
+
+@ui.page("/p/{key}")
+def jobs(key: str, stage: str = "", text: str = "") -> None:
+    project = project_of(key)
+    seen = watch(project)
+    wish = Wish(text=text[:200], stage=stage if stage in (*STAGES, OTHER) else "")
+    with frame(project, project.root.name, "Jobs"):
+        with ui.element("div").classes("line"):
+            ui.html("<h1>Jobs</h1>", sanitize=False)
+            ui.space()
+            if not project.read_only:
+                ui.button("New job", icon="add", on_click=lambda: ui.navigate.to(f"{base(project)}/new")).props("unelevated")
+        table = _Table(project, wish)
+        table.fill()
+        version = seen.version
+
+        def refresh() -> None:
+            nonlocal version
+            if seen.version != version or any(one["state"] == "Running" for one in table.table.rows):
+                version = seen.version
+                table.fill()
+
+        ui.timer(1.5, refresh)
+
+
+class _Table:
+    """The table and its filters; `fill` asks for the page that is wished for."""
+
+    def __init__(self, project: Project, wish: Wish) -> None:
+        self.project, self.wish = project, wish
+        with ui.element("div").classes("line"):
+            self._field(ui.input(placeholder="Filter by words", value=wish.text), "text", "clearable debounce=150").classes("grow")
+            self._field(ui.select({"": "All states"} | {one: one for one in STATES}, value=""), "state").classes("filter")
+            self._field(ui.select({"": "All stages"} | {one: one for one in (*STAGES, OTHER)}, value=wish.stage), "stage").classes("filter")
+        columns: list[dict[str, Any]] = [{"name": name, "label": words, "field": name, "align": "left", "sortable": True} for name, words in COLUMNS]
+        columns += [{"name": name, "label": words, "field": name, "align": "left"} for name, words in (("started", "Started"), ("time", "Time"))]
+        self.table = ui.table(columns=columns, rows=[], row_key="name", pagination={"rowsPerPage": wish.rows, "rowsNumber": 0, "sortBy": "number",
+                                                                                   "descending": True})
+        self.table.props(":rows-per-page-options='[25, 50, 100]' flat binary-state-sort no-data-label='No jobs'").on("request", self._ask)
+        self.table.add_slot("body-cell-name", '<q-td :props="props"><a :href="props.row.link">{{ props.row.name }}</a></q-td>')
+        self.table.add_slot("body-cell-state", """<q-td :props="props"><span :class="'state ' + props.row.state"><i :class="'dot ' + props.row.state"></i>
+            {{ props.row.state }}</span> <span class="hint">{{ props.row.detail }}</span></q-td>""")
+
+    def _field(self, field: Any, name: str, props: str = "") -> Any:
+        def changed(event: events.ValueChangeEventArguments) -> None:
+            setattr(self.wish, name, event.value or "")
+            self.wish.page = 1
+            self.fill()
+
+        return field.props(f"dense outlined {props}").on_value_change(changed)
+
+    def _ask(self, event: events.GenericEventArguments) -> None:
+        wanted = event.args["pagination"]
+        by = wanted.get("sortBy")
+        self.wish.by = by if by in dict(COLUMNS) else "number"
+        self.wish.down = bool(wanted.get("descending")) if by else True
+        self.wish.page, self.wish.rows = max(1, int(wanted["page"])), min(100, max(1, int(wanted["rowsPerPage"])))
+        self.fill()
+
+    def fill(self) -> None:
+        found = watch(self.project).now()
+        kept = chosen(found, self.wish)
+        first = (self.wish.page - 1) * self.wish.rows
+        rows = rows_of(self.project, found, kept[first : first + self.wish.rows])
+        self.table.pagination = {"sortBy": self.wish.by, "descending": self.wish.down, "page": self.wish.page, "rowsPerPage": self.wish.rows,
+                                 "rowsNumber": len(kept)}
+        if rows != self.table.rows:
+            self.table.rows = rows
