@@ -64,7 +64,7 @@ def as_json(one: Shown) -> dict[str, Any]:
 def _list(values: np.ndarray) -> list[Any]:
     """Nested lists with None for what is not finite."""
     found: list[Any] = np.where(np.isfinite(values), values, np.nan).astype(object).tolist()
-    return [None if isinstance(one, float) and one != one else [None if v != v else v for v in one] if isinstance(one, list) else one for one in found]
+    return [_list(np.asarray(one, dtype=float)) if isinstance(one, list) else None if one != one else one for one in found]
 
 
 def _picture(one: Thumbnail | None) -> str | None:

@@ -73,7 +73,7 @@ def save(project: InProject, asked: Edited) -> dict[str, str]:
     project.require_writable()
     edits = {name: np.array(found, dtype=float).reshape(-1, 3) for name, found in asked.edits.items()}
     for name, found in edits.items():
-        if found.size and not (-1e6 < found[:, :2].min() and found[:, :2].max() < 1e6):
+        if found.size and not (found[:, :2].min() > -1e6 and found[:, :2].max() < 1e6):
             raise InputError("picks far outside of the micrograph", where=name[:200])
     return {"job": picks.save(project, asked.file, edits, asked.threshold).name}
 

@@ -8,6 +8,7 @@ import numpy as np
 from verglas.io.star import Table
 from verglas.io.star_blocks import parse_star
 
+BEFORE_ROWS = (b"_", b"loop_", b"#", b"data_")
 HEAD = 1 << 20
 """Bytes at the start of a file in which the loop of interest must begin."""
 
@@ -21,8 +22,7 @@ def first_rows(path: Path, count: int) -> tuple[str, Table, int] | None:
         return None
     whole = head[start : head.rfind(b"\n") + 1]
     lines = whole.split(b"\n")
-    first = next((number for number, line in enumerate(lines) if number and line.strip() and not line.lstrip().startswith((b"_", b"loop_", b"#", b"data_"))),
-                 None)
+    first = next((number for number, line in enumerate(lines) if number and line.strip() and not line.lstrip().startswith(BEFORE_ROWS)), None)
     if first is None or b"loop_" not in whole or b"\n;" in whole:
         return None
     tables = parse_star(b"\n".join([*lines[: first + count], b""]), str(path))
@@ -37,5 +37,7 @@ def _lines(path: Path) -> int:
         data = np.frombuffer(content, dtype=np.uint8)
         for at in range(0, len(data), 1 << 24):
             total += int(np.count_nonzero(data[at : at + (1 << 24)] == 10))
+        tail = data[-4096:].tobytes()
         del data
-    return total
+    end = tail[len(tail.rstrip()) :]
+    return total - max(0, end.count(b"\n") - 1)

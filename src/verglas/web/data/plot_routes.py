@@ -15,6 +15,7 @@ from verglas.report.sections import Card, Part, Section, make_section, resolutio
 from verglas.web.data.answers import Answers, FileIn, stamp
 
 router = APIRouter(route_class=Answers)
+GALLERY = "classes"
 NO_CURVES = "This file holds no such curve."
 
 
@@ -28,7 +29,8 @@ def plots(path: FileIn) -> Response:
 def _html(path: str, size: int, time: int) -> str:
     found = of_postprocess(Path(path)) if "postprocess" in Path(path).name or "fsc" in Path(path).name else of_job(Path(path).parent)
     if not any(one.cards for one in found):
-        raise InputError("there are no curves to show", where=Path(path).name, remedy="open postprocess.star, or a file of a refinement or classification")
+        raise InputError("there are no curves to show", where=Path(path).name,
+                         remedy="open postprocess.star, or a file of a refinement or classification")
     return "".join(map(section_html, found))
 
 
@@ -37,15 +39,17 @@ def of_postprocess(path: Path) -> tuple[Section, ...]:
     post = read_postprocess(path)
     fsc: Part = NO_CURVES
     if post.frequency.size:
-        fsc = Card("Fourier shell correlation of the half maps", fsc_postprocess(post), "Good: falls once and stays near 0; the randomised curve falls early.",
-                   wide=True)
+        fsc = Card("Fourier shell correlation of the half maps", fsc_postprocess(post),
+                   "Good: falls once and stays near 0; the randomised curve falls early.")
     guinier: Part = NO_CURVES
     if post.guinier_x.size and post.guinier:
-        guinier = Card("Guinier plot", guinier_of_postprocess(post), "Good: straight beyond 10 Å; its slope is a quarter of the B-factor.", wide=True)
+        guinier = Card("Guinier plot", guinier_of_postprocess(post), "Good: straight beyond 10 Å; its slope is a quarter of the B-factor.")
     return (make_section("fsc", "Resolution", fsc, guinier),)
 
 
 def of_job(folder: Path) -> tuple[Section, ...]:
-    """What the report of the job says about resolution, views and classes."""
+    """What the report of the job says about resolution, views and classes; averages and maps have viewers of their own."""
     data = load_report(folder)
-    return class_sections(data) if data.classes is not None else (resolution_section(data), view_section(data))
+    if data.classes is None:
+        return resolution_section(data), view_section(data)
+    return tuple(one for one in class_sections(data) if one.name != GALLERY)

@@ -44,13 +44,14 @@ def select_where(project: Project, file: str, block: str, conditions: tuple[Cond
     path = file_in(project, file)
     columns = opened(path, block)
     keep = holding(columns, conditions)
-    _require_some(project, 0 if keep is None else int(keep.sum()), len(columns))
+    rows = np.arange(len(columns)) if keep is None else np.flatnonzero(keep)
+    _require_some(project, len(rows), len(columns))
     noun, _ = noun_of(columns)
     if len(conditions) == 1 and not conditions[0].text:
         one = conditions[0]
-        limits = {name: value for name, value in (("minimum", one.low), ("maximum", one.high)) if value is not None}
-        return project.run("select", **{noun: file}, column=one.column, **limits)
-    return _listed(project, file, columns, np.flatnonzero(keep))
+        limits: dict[str, Any] = {name: value for name, value in (("minimum", one.low), ("maximum", one.high)) if value is not None}
+        return project.run("select", **(limits | {noun: file, "column": one.column}))
+    return _listed(project, file, columns, rows)
 
 
 def select_rows(project: Project, file: str, block: str, rows: np.ndarray) -> Job:

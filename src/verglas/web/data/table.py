@@ -115,7 +115,7 @@ def _kept(folder: Path, path: Path) -> dict[str, Columns]:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=folder.parent))
-        listed = []
+        listed: list[tuple[str, list[tuple[str, str]]]] = []
         for block, one in tables.items():
             files = [(label, f"{len(listed)}_{number}.npy") for number, label in enumerate(one.values)]
             for label, file in files:

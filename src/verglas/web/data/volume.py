@@ -92,8 +92,8 @@ def fitted(volume: Volume, other: Volume) -> tuple[float, float]:
 
 def shaded(values: np.ndarray, low: float, high: float) -> np.ndarray:
     """uint8 from black at `low` to white at `high`, rows turned so that the first one is at the bottom."""
-    scale = 255.0 / max(high - low, 1e-30)
-    return np.clip(np.nan_to_num((values[::-1] - low) * scale, nan=0.0), 0, 255).astype(np.uint8)
+    part = (np.clip(np.nan_to_num(values[::-1], nan=low), min(low, high), high) - low) / max(high - low, 1e-30)
+    return (255.0 * part).astype(np.uint8)
 
 
 def histogram(volume: Volume) -> tuple[np.ndarray, np.ndarray]:

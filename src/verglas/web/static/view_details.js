@@ -33,7 +33,7 @@ function key(pairs) {
 
 function curves(canvas, found) {
   const width = canvas.clientWidth || 480, height = 260, pen = sharp(canvas, width, height), most = Math.max(...found.k.filter(one => one !== null));
-  const across = k => 40 + k / most * (width - 52), up = value => height - 30 - Math.max(-0.2, Math.min(1.2, value)) / 1.2 * (height - 50);
+  const across = k => 40 + k / most * (width - 52), up = value => height - 32 - Math.max(0, Math.min(1.2, value)) / 1.2 * (height - 44);
   pen.font = "12px system-ui, sans-serif";
   pen.fillStyle = colour("--v-muted");
   pen.strokeStyle = colour("--v-line");
@@ -68,8 +68,8 @@ function track(canvas, path) {
   const known = path.filter(one => one[0] !== null), width = canvas.clientWidth || 400, height = 260, pen = sharp(canvas, width, height);
   if (!known.length) return;
   const xs = known.map(one => one[0]), ys = known.map(one => one[1]), span = Math.max(1, Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys));
-  const scale = (height - 60) / span, mx = (Math.max(...xs) + Math.min(...xs)) / 2, my = (Math.max(...ys) + Math.min(...ys)) / 2;
-  const place = ([x, y]) => [width / 2 + (x - mx) * scale, height / 2 + (y - my) * scale];
+  const scale = (height - 80) / span, mx = (Math.max(...xs) + Math.min(...xs)) / 2, my = (Math.max(...ys) + Math.min(...ys)) / 2;
+  const place = ([x, y]) => [width / 2 + (x - mx) * scale, (height - 40) / 2 + (y - my) * scale];
   pen.strokeStyle = colour("--v-accent");
   pen.lineWidth = 2;
   pen.beginPath();
@@ -80,8 +80,8 @@ function track(canvas, path) {
   pen.fillStyle = colour("--v-muted");
   pen.font = "12px system-ui, sans-serif";
   const length = Number((span / 2).toPrecision(1));
-  pen.fillRect(12, height - 14, length * scale, 3);
-  pen.fillText(`${length} Å; the large dot is the first frame`, 12, height - 20);
+  pen.fillRect(12, height - 8, length * scale, 3);
+  pen.fillText(`${length} Å; the large dot is the first frame`, 12, height - 14);
 }
 
 function patches(canvas, found) {

@@ -128,8 +128,8 @@ function lines(text) {
   return text.split("\n").map(line => el("div", { textContent: line.replace(/^\s*->\s*/, "What to do: ") }));
 }
 
-export function made(box, config, job) {
-  box.say("The subset is a new job, and will run when it is its turn:", [encodeURI(`${config.base}/job/${job}`), job]);
+export function made(box, config, job, what = "The subset") {
+  box.say(`${what} is a new job, which begins when it is its turn:`, [encodeURI(`${config.base}/job/${job}`), job]);
 }
 
 export function colour(name) {

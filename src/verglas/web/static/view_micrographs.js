@@ -226,7 +226,7 @@ class Field {
       const answer = await post(this.config.data + "/picks/save", { file: this.config.file, edits: Object.fromEntries(this.edits), threshold: this.threshold });
       this.edits.clear();
       this.draw();
-      made(this.say, this.config, answer.job);
+      made(this.say, this.config, answer.job, "The edited set of picks");
     } catch (error) { this.say.fail(error); }
     this.saver.disabled = false;
   }

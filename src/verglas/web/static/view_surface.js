@@ -57,11 +57,19 @@ function parsed(buffer) {
   const found = { box: facts.slice(0, 3), pixel: facts[3], points: next(Float32Array, 3 * points), triangles: next(Uint32Array, 3 * triangles) };
   found.values = coloured ? next(Float32Array, points) : null;
   found.normals = next(Int8Array, 3 * points);
+  found.reach = reach(found);
   if (coloured) {
     const sorted = Float32Array.from(found.values).sort();
     found.range = [sorted[Math.floor(0.02 * points)], sorted[Math.floor(0.98 * (points - 1))]];
   }
   return found;
+}
+
+// How far the surface reaches from the middle of the box, so that it fills the view.
+function reach({ box, points }) {
+  let most = 1;
+  for (let k = 0; k < points.length; k += 3) most = Math.max(most, Math.hypot(points[k] - box[0] / 2, points[k + 1] - box[1] / 2, points[k + 2] - box[2] / 2));
+  return most;
 }
 
 function bar(legend, mesh) {
@@ -101,7 +109,7 @@ function drawing(canvas) {
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     gl.uniformMatrix3fv(where("turn"), false, turn);
     gl.uniform3f(where("centre"), ...mesh.box.map(side => side / 2));
-    gl.uniform1f(where("scale"), 1.9 * zoom / Math.max(...mesh.box));
+    gl.uniform1f(where("scale"), 0.92 * zoom / mesh.reach);
     gl.uniform2f(where("aspect"), Math.min(1, height / width), Math.min(1, width / height));
     gl.uniform2f(where("range"), ...(mesh.range || [0, -1]));
     gl.uniform3f(where("plain"), 0.5, 0.72, 0.8);

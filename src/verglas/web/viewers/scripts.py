@@ -25,7 +25,7 @@ def place(project: Project, script: str, file: str, **more: Any) -> ui.element:
 def start(room: ui.element, script: str, config: dict[str, Any]) -> None:
     """Run the script as soon as the place is on the page."""
     text = json.dumps(config).replace("</", "<\\/")
-    room.on("vue:mounted", js_handler=f"() => import('/static/view_{script}.js').then(m => m.mount(document.getElementById('{room.html_id}'), {text}))")
+    ui.run_javascript(f"import('/static/view_{script}.js').then(m => m.mount(getHtmlElement({room.id}), {text}))")
 
 
 def maps_of(project: Project, *kinds: str) -> list[str]:

@@ -25,11 +25,14 @@ def table(project: Project, file: str, on_row: str = "") -> None:
 
     async def show(block: str = "") -> None:
         try:
-            names, chosen, count = await run.io_bound(_columns, project, file, block)
+            found = await run.io_bound(_columns, project, file, block)
         except VerglasError as error:
             with box:
                 ui.label(str(error)).classes("vg-notice bad")
             return
+        if found is None:  # the server is being stopped
+            return
+        names, chosen, count = found
         box.clear()
         with box:
             if len(names) > 1:
@@ -73,6 +76,9 @@ def _grid(project: Project, file: str, columns: Columns, count: int, on_row: str
 
 def _column(number: int, one: dict[str, Any]) -> dict[str, Any]:
     kinds = ["contains"] if one["text"] else ["greaterThanOrEqual", "lessThanOrEqual", "inRange", "equals"]
-    return {"field": f"c{number}", "headerName": one["label"].removeprefix("rln"), "headerTooltip": one["label"], "width": 260 if one["text"] else 140,
-            "filter": "agTextColumnFilter" if one["text"] else "agNumberColumnFilter", "floatingFilter": True,
+    width = 260 if one["text"] else 140
+    return {"field": f"c{number}", "headerName": one["label"].removeprefix("rln"),
+            "headerTooltip": one["label"], "width": width,
+            "filter": "agTextColumnFilter" if one["text"] else "agNumberColumnFilter",
+            "floatingFilter": True,
             "filterParams": {"filterOptions": kinds, "maxNumConditions": 1, "debounceMs": 400, "inRangeInclusive": True}}
