@@ -109,7 +109,7 @@ def test_the_tutorial_in_every_viewer(bgal) -> None:
     assert picks["diameter"] == 165.0 and len(picks["micrographs"]) == 10
     numbers = [len(bgal.get("/picks/of", file="AutoPick/job008/autopick.star", micrograph=one["name"]).json()["xy"]) for one in picks["micrographs"]]
     assert sum(numbers) == 2374
-    spectrum = bgal.get("/micrograph", file="CtfFind/job005/micrographs_ctf.star", kind="ctf", row=0).json()
+    spectrum = bgal.get("/micrograph", file="CtfFind/job005/micrographs_ctf.star", kind="ctf", row=23).json()
     assert len(spectrum["k"]) == len(spectrum["fit"]) > 100 and spectrum["resolution"] > 5
     motion = bgal.get("/micrograph", file="MotionCorr/job002/corrected_micrographs.star", kind="motion", row=3).json()
     assert len(motion["track"]) == 24 and len(motion["patches"]) == 25

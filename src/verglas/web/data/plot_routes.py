@@ -49,7 +49,10 @@ def of_postprocess(path: Path) -> tuple[Section, ...]:
 
 def of_job(folder: Path) -> tuple[Section, ...]:
     """What the report of the job says about resolution, views and classes; averages and maps have viewers of their own."""
-    data = load_report(folder)
+    if not any((folder / name).is_file() for name in ("job.star", "job.json")):
+        raise InputError("is not in the folder of a job", where=folder.name,
+                         remedy="open postprocess.star, or a file of a refinement or classification")
+    data = load_report(folder, maps=False)
     if data.classes is None:
         return resolution_section(data), view_section(data)
     return tuple(one for one in class_sections(data) if one.name != GALLERY)

@@ -91,9 +91,11 @@ def fitted(volume: Volume, other: Volume) -> tuple[float, float]:
 
 
 def shaded(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """uint8 from black at `low` to white at `high`, rows turned so that the first one is at the bottom."""
-    part = (np.clip(np.nan_to_num(values[::-1], nan=low), min(low, high), high) - low) / max(high - low, 1e-30)
-    return (255.0 * part).astype(np.uint8)
+    """uint8 from black at `low` to white at `high` (which may be the lower one), rows turned so that the first one is at the bottom."""
+    span = high - low if high != low else 1e-30
+    with np.errstate(over="ignore"):
+        part = (np.nan_to_num(values[::-1], nan=low) - low) / span
+    return (255.0 * np.clip(part, 0.0, 1.0)).astype(np.uint8)
 
 
 def histogram(volume: Volume) -> tuple[np.ndarray, np.ndarray]:

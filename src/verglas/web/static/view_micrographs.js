@@ -143,19 +143,15 @@ class Field {
     if (this.image) place(this.image, 0, 0, this.size.width, this.size.height);
     if (this.close) place(this.close.image, this.close.left, this.close.top, this.close.wide, this.close.high);
     const radius = this.radius() * scale;
-    pen.lineWidth = 1.6;
-    pen.strokeStyle = "#39d2a0";
-    pen.beginPath();
+    const mark = ring(radius), half = radius + 2;
     let shown = 0;
     for (const [px, py, fom] of this.picks) {
       if (this.threshold !== null && fom < this.threshold) continue;
       shown++;
       const cx = (px - x + 0.5) * scale, cy = (py - y + 0.5) * scale;
       if (cx < -radius || cy < -radius || cx > width + radius || cy > height + radius) continue;
-      pen.moveTo(cx + radius, cy);
-      pen.arc(cx, cy, radius, 0, 2 * Math.PI);
+      pen.drawImage(mark, cx - half, cy - half, 2 * half, 2 * half);
     }
-    pen.stroke();
     this.bars(pen, width, height, scale);
     const hidden = this.picks.length - shown;
     this.told.textContent = `${number(shown)} picks` + (hidden ? `, ${number(hidden)} below the threshold` : "")
@@ -230,4 +226,15 @@ class Field {
     } catch (error) { this.say.fail(error); }
     this.saver.disabled = false;
   }
+}
+
+// One circle as a picture: thousands of copies of it are drawn faster than one path with thousands of arcs.
+function ring(radius) {
+  const ratio = window.devicePixelRatio || 1, side = Math.min(4096, Math.ceil(2 * (radius + 2) * ratio)), mark = new OffscreenCanvas(side, side), pen = mark.getContext("2d");
+  pen.scale(side / (2 * (radius + 2)), side / (2 * (radius + 2)));
+  pen.lineWidth = 1.6;
+  pen.strokeStyle = "#39d2a0";
+  pen.arc(radius + 2, radius + 2, radius, 0, 2 * Math.PI);
+  pen.stroke();
+  return mark;
 }

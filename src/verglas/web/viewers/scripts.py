@@ -15,7 +15,8 @@ MOST_NAMED = 300
 
 def place(project: Project, script: str, file: str, **more: Any) -> ui.element:
     """Where static/view_<script>.js draws; it is given the addresses of the project and `more`."""
-    ui.add_head_html('<link rel="stylesheet" href="/static/view.css">')
+    ui.add_head_html('<link rel="stylesheet" href="/static/view.css">'
+                     f'<link rel="modulepreload" href="/static/view_{script}.js"><link rel="modulepreload" href="/static/view_kit.js">')
     room = ui.element("div").classes("vg")
     config = {"base": base(project), "data": f"{base(project)}/data", "file": file, **more}
     start(room, script, config)
