@@ -62,8 +62,8 @@ def conditions(params: "SelectParams", source: Chosen) -> list[tuple[str, np.nda
     found: list[tuple[str, np.ndarray]] = []
     if params.classes is not None:
         found.append((f"classes {params.classes}", of_classes(source.source, params.classes)))
-    if params.model is not None:
-        limits = (params.min_class_fraction, params.max_class_resolution, params.min_rank)
+    limits = (params.min_class_fraction, params.max_class_resolution, params.min_rank)
+    if params.model is not None and any(one is not None for one in limits):
         kept, told = classes_of_model(params.model, *limits)
         found.append((told, np.isin(source.source.integers(L.CLASS_NUMBER), kept)))
     if params.rows is not None:

@@ -13,6 +13,7 @@ from verglas.io.mrc import MrcStack
 from verglas.io.pipeline_star import read_pipeline, write_pipeline
 from verglas.jobs.folder import PIPELINE
 from verglas.jobs.pick_manual import PickManualParams, matched
+from verglas.testing.data import shared_data
 from verglas.types.pipeline import Node
 from verglas.web.data import images
 
@@ -115,3 +116,18 @@ def test_the_tutorial_in_every_viewer(bgal) -> None:
     assert len(motion["track"]) == 24 and len(motion["patches"]) == 25
     assert "<svg" in bgal.get("/plots", file="Class2D/job010/run_it025_model.star").text
     assert bgal.post("/classes/subset", {"file": found["particles"], "classes": [1]}).status_code == 422
+
+
+def test_chosen_classes_are_kept_with_their_averages(tmp_path) -> None:
+    from verglas.io.star import read_star
+    from verglas.jobs.select import SelectParams
+    from verglas.jobs.select_classes import write_averages
+    from verglas.jobs.select_rules import select
+
+    folder = shared_data("bgal-project") / "Class2D/job010"
+    found = select(SelectParams(particles=str(folder / "run_it025_data.star"), model=folder / "run_it025_model.star", classes="26,47"))
+    assert len(found.rows) == 379 + 172 and len(found.steps) == 1
+    kept = found.source.source.integers("rlnClassNumber")[found.rows]
+    assert write_averages(tmp_path / "class_averages.star", folder / "run_it025_model.star", kept) == 2
+    names = next(iter(read_star(tmp_path / "class_averages.star").values()))["rlnReferenceImage"].tolist()
+    assert [int(name.partition("@")[0]) for name in names] == [26, 47]

@@ -108,7 +108,7 @@ def table_of_classes(project: InProject, file: Name) -> dict[str, Any]:
     found = classes.read_classes(project, files)
     listed = [{"number": one.number, "share": known(one.share), "resolution": known(one.resolution), "score": known(one.score),
                "members": one.members} for one in found[: classes.MOST]]
-    return {"classes": listed, "particles": files.particles, "total": len(found)}
+    return {"classes": listed, "particles": files.particles, "model": files.model, "total": len(found)}
 
 
 @router.get("/classes/picture")

@@ -64,12 +64,14 @@ def select_rows(project: Project, file: str, block: str, rows: np.ndarray) -> Jo
     return _listed(project, file, columns, rows)
 
 
-def select_classes(project: Project, particles: str, classes: list[int]) -> Job:
-    """The particles of some classes."""
+def select_classes(project: Project, particles: str, classes: list[int], model: str = "") -> Job:
+    """The particles of some classes, and with their `model` a list of their averages."""
     tables = open_tables(file_in(project, particles))
     if not any(L.CLASS_NUMBER in one.values and L.IMAGE_NAME in one.values for one in tables.values()):
         raise InputError("no particles with class numbers", where=particles, remedy="choose the particle table of the classification")
-    return project.run("select", particles=particles, classes=",".join(map(str, sorted(set(classes)))))
+    if model:
+        file_in(project, model)
+    return project.run("select", particles=particles, classes=",".join(map(str, sorted(set(classes)))), model=model or None)
 
 
 def _listed(project: Project, file: str, columns: Columns, rows: np.ndarray) -> Job:

@@ -120,6 +120,7 @@ class ClassSubset(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
     file: str = Field(max_length=1000)
+    model: str = Field("", max_length=1000)
     classes: list[Annotated[int, Field(ge=1, le=100_000)]] = Field(min_length=1, max_length=10_000)
 
 
@@ -136,6 +137,6 @@ def make_subset(project: InProject, asked: Subset) -> dict[str, str]:
 @router.post("/classes/subset")
 def make_class_subset(project: InProject, asked: ClassSubset) -> dict[str, str]:
     """The name of the new Select job."""
-    return {"job": subset.select_classes(project, asked.file, asked.classes).name}
+    return {"job": subset.select_classes(project, asked.file, asked.classes, asked.model).name}
 
 

@@ -55,7 +55,7 @@ function gallery(page, config, say, found) {
   const subset = async () => {
     try {
       if (!chosen.size) throw new Error("No class is chosen.\n-> click on the classes to keep");
-      made(say, config, (await post(config.data + "/classes/subset", { file: found.particles, classes: [...chosen] })).job);
+      made(say, config, (await post(config.data + "/classes/subset", { file: found.particles, model: found.model, classes: [...chosen] })).job);
     } catch (error) { say.fail(error); }
   };
   const see = async () => {
@@ -75,6 +75,6 @@ function gallery(page, config, say, found) {
     button("Choose all", pick(one => one.members !== 0)), button("None", pick(() => false)),
     button("Invert", () => pick((now => one => !now.has(one.number))(new Set(chosen)))()),
     found.particles ? button("See the particles", see, "The particles of the chosen class.") : null,
-    found.particles ? button("Subset of the particles", subset, "A Select job with the particles of the chosen classes.", "main") : null, told), tiles, below);
+    found.particles ? button("Make a subset", subset, "A Select job with the particles of the chosen classes and the list of their averages.", "main") : null, told), tiles, below);
   draw();
 }
