@@ -14,7 +14,7 @@ from verglas.types.pipeline import Node, Pipeline, Process
 REAL = ("bgal-project", "bgal-relion4", "parsers/starfile-tests", "parsers/relion5-sta-project/pipelines")
 PIPELINE = Pipeline(
     4, (Process("Import/job001", "relion.import.movies", "Succeeded", "Import/movies"), Process("Class2D/job002", "relion.class2d", "Failed"),
-        Process("Map/job003", "verglas.map", "Running")),
+        Process("Map/job003", "relion.external.verglas.map", "Running")),
     (Node("Import/job001/movies.star", "MicrographMovieGroupMetadata.star.relion"), Node("Map/job003/half1.mrc", "DensityMap.mrc.relion.halfmap")),
     (("Import/job001/movies.star", "Class2D/job002"),), (("Import/job001", "Import/job001/movies.star"), ("Map/job003", "Map/job003/half1.mrc")),
 )
@@ -44,7 +44,7 @@ def test_output_nodes_come_back(tmp_path: Path) -> None:
 def test_numbers_and_labels_agree() -> None:
     assert all(process_label(process_number(label)) == label for label in PROCESS_NUMBERS)
     assert all(node_number(label) == number for number, label in NODE_LABELS.items() if number != 4)
-    assert process_number("relion.autopick.log") == 4 and process_number("verglas.map") == 99
+    assert process_number("relion.autopick.log") == 4 and process_number("relion.external.verglas.map") == 99
 
 
 def test_relion_3_reads_and_finishes_what_we_write(tmp_path: Path) -> None:
@@ -61,6 +61,14 @@ def test_relion_3_reads_and_finishes_what_we_write(tmp_path: Path) -> None:
     assert [(one.name, one.state, one.alias) for one in found.processes] == [
         ("Import/job001", "Succeeded", "Import/movies"), ("Class2D/job002", "Failed", ""), ("Map/job003", "Succeeded", "")]
     assert found.inputs == PIPELINE.inputs and found.outputs == PIPELINE.outputs and found.counter == 4
+
+
+def test_relion_prints_our_tables(tmp_path: Path) -> None:
+    program = relion_program("relion_star_printtable")
+    write_pipeline(tmp_path / "default_pipeline.star", PIPELINE)
+    words = [program, "default_pipeline.star", "data_pipeline_input_edges", "_rlnPipeLineEdgeFromNode", "_rlnPipeLineEdgeProcess"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.split() == ["Import/job001/movies.star", "Class2D/job002/"], done.stderr
 
 
 @pytest.mark.parametrize(("old", "new", "told"), [("Failed", "Broken", "Broken"), ("data_pipeline_general", "data_other", "pipeline_general")])

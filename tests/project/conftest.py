@@ -9,6 +9,7 @@ import pytest
 
 from verglas.io.job_star import JobStar, write_job
 from verglas.io.pipeline_star import write_output_nodes
+from verglas.jobs.job_star import foreign_type
 from verglas.jobs.registry import find
 from verglas.project import schedule, slots
 from verglas.project.layout import create_project
@@ -74,7 +75,7 @@ def finished(root: Path) -> Callable[..., Path]:
         record = {"job": job, "params": {}, "inputs": inputs, "process": 1, "started": "2026-01-02T03:04:05+00:00", "resources": {}, "hardware": {}}
         (folder / "job.json").write_text(json.dumps(record))
         kind = find(job)
-        write_job(folder / "job.star", JobStar(kind.relion or f"verglas.{kind.folder.lower()}", {"fn_data": "a.star"}))
+        write_job(folder / "job.star", JobStar(kind.relion or foreign_type(kind.folder), {"fn_data": "a.star"}))
         for file, _ in makes:
             (folder / file).write_text(file)
         write_output_nodes(folder / "RELION_OUTPUT_NODES.star", [Node(f"{name}/{file}", label) for file, label in makes])

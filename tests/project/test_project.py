@@ -69,14 +69,15 @@ def test_sync_takes_in_what_is_there_and_relion_3_reads_it(root: Path, finished:
     finished("Map/job002", "map crop", reads=("Extract/job001/particles.star", "elsewhere.star"), makes=(("map.mrc", MAP),))
     found = sync(root).pipeline
     assert [(one.name, one.type, one.state) for one in found.processes] == [
-        ("Extract/job001", "relion.extract", "Succeeded"), ("Map/job002", "verglas.map", "Succeeded")]
+        ("Extract/job001", "relion.extract", "Succeeded"), ("Map/job002", "relion.external.verglas.map", "Succeeded")]
     assert found.counter == 3 and found.inputs == (("Extract/job001/particles.star", "Map/job002"),)
     assert read_pipeline(root / "default_pipeline.star") == found
     done = subprocess.run([relion_program("relion_pipeliner"), "--check_job_completion"], cwd=root, capture_output=True, text=True)
     assert done.returncode == 0 and read_pipeline(root / "default_pipeline.star").inputs == found.inputs
     write_pipeline(root / "default_pipeline.star", Pipeline(1, tuple(Process(one.name, "relion.external", "Running") for one in found.processes)))
     again = sync(root).pipeline
-    assert {one.type for one in again.processes} == {"relion.extract", "verglas.map"} and again.inputs == found.inputs and again.counter == 3
+    assert {one.type for one in again.processes} == {"relion.extract", "relion.external.verglas.map"}
+    assert again.inputs == found.inputs and again.counter == 3
 
 
 def test_a_sync_without_news_writes_nothing(root: Path, finished: Finished) -> None:
@@ -176,3 +177,54 @@ def test_nothing_of_torch_is_loaded(root: Path) -> None:
             "sys.exit('torch' in sys.modules)")
     environment = {**os.environ, "PYTHONPATH": str(Path(vg.__file__).parents[1])}
     assert subprocess.run([sys.executable, "-c", code, str(root)], env=environment).returncode == 0
+
+
+def test_a_job_of_the_command_line_is_in_the_pipeline(root: Path) -> None:
+    """Its number from the counter, its files with their labels, in RELION's file."""
+    write_pipeline(root / "default_pipeline.star", Pipeline(counter=30))
+    done = run("simulate", "particles", "--phantom", "--number", "2", "--box", "24", "--pixel-size", "8", cwd=root)
+    assert done.returncode == 0, done.stderr
+    found = read_pipeline(root / "default_pipeline.star")
+    assert [(one.name, one.type, one.state) for one in found.processes] == [("Simulate/job030", "relion.external.verglas.simulate", "Succeeded")]
+    files = {f"Simulate/job030/{file}" for file in ("particles.star", "truth.star", "map.mrc")}
+    assert found.counter == 31 and {one.name for one in found.nodes} == files
+
+
+def test_the_list_is_the_same_with_and_without_its_index(root: Path, finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    from verglas.project import index
+
+    for number in (1, 2):
+        finished(f"Map/job{number:03d}", "map crop")
+    wanted = index.rows(root, sync(root))
+    assert [row.kind for row in wanted] == ["map crop"] * 2 and wanted[0].started == 1767323045
+    monkeypatch.setattr(index, "facts_of", lambda folder: pytest.fail("read again"))
+    assert index.rows(root, snapshot(root)) == wanted
+    monkeypatch.undo()
+    (root / "Map/job001/job.json").write_text((root / "Map/job001/job.json").read_text().replace("map crop", "map lowpass"))
+    assert index.rows(root, snapshot(root))[0].kind == "map lowpass"
+    path = root / ".verglas/index.sqlite"
+    for content in (b"not a database" * 100, b""):
+        path.write_bytes(content)
+        assert [row.kind for row in index.rows(root, snapshot(root))] == ["map lowpass", "map crop"]
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    assert len(index.rows(root, snapshot(root))) == 2, "it cannot be written"
+
+
+def test_a_broken_file_of_one_job_hides_no_other(root: Path, finished: Finished) -> None:
+    for number in (1, 2, 3, 4):
+        finished(f"Map/job{number:03d}", "map crop")
+    (root / "Map/job001/RELION_JOB_EXIT_SUCCESS").unlink()
+    (root / "Map/job001/job.json").write_text("{")
+    (root / "Map/job002/.verglas_request.json").write_text("[1]")
+    (root / "Map/job003/RELION_OUTPUT_NODES.star").write_bytes(b"\x00\xff loop_")
+    found = sync(root)
+    assert [one.state for one in found.pipeline.processes] == ["Failed", "Failed", "Succeeded", "Succeeded"]
+    assert found.details == {"Map/job001": "job.json is unreadable", "Map/job002": ".verglas_request.json is unreadable"}
+
+
+def test_a_job_folder_on_another_disk_counts(root: Path, finished: Finished, tmp_path: Path) -> None:
+    folder = finished("Map/job001", "map crop")
+    folder.rename(tmp_path / "far")
+    folder.symlink_to(tmp_path / "far")
+    assert [one.name for one in sync(root).pipeline.processes] == ["Map/job001"]

@@ -7,7 +7,8 @@ loaded by the first call that needs them.
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from verglas.api.project import Job, Project, new_project, open_project
+from verglas.api.job import Job
+from verglas.api.project import Project, new_project, open_project
 from verglas.api.refinement import Iteration, Refinement, refine3d
 from verglas.types import Map, Particles
 

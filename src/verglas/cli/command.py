@@ -4,6 +4,7 @@ import inspect
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -22,11 +23,24 @@ def command(job: Job) -> Callable[..., int]:
     def run(params: JobParams, common: CommonParams) -> int:
         request = Request(
             choose(common), common.output, continuing=common.continue_ is not None, dry_run=common.dry_run,
-            command=shlex.join(["verglas", *sys.argv[1:]]),
+            command=shlex.join(["verglas", *sys.argv[1:]]), changed=keep_project,
         )
         return launch(job, params, request)
 
     return understood(job, run)
+
+
+def keep_project() -> None:
+    """In a project the pipeline follows. A job does not fail because that cannot be written: the next sync makes up for it."""
+    from verglas.project.layout import find_root
+    from verglas.project.sync import sync
+
+    root = find_root()
+    if root == Path().absolute():
+        try:
+            sync(root)
+        except (VerglasError, OSError) as error:
+            print(f"verglas: default_pipeline.star is not up to date: {error}", file=sys.stderr)
 
 
 def understood(job: Job, act: Callable[[JobParams, CommonParams], int]) -> Callable[..., int]:

@@ -18,12 +18,14 @@ HELP = """Single-particle cryo-EM: from movies to a map.
 A job writes into --output, or into the next <JobType>/jobNNN of the folder it is started in.
 """
 SUBMIT = "Give a job to the queue of a cluster: verglas submit [OPTIONS] -- JOB [OPTIONS OF THE JOB]"
+RERUN = "Repeat a job with the same parameters and seed, and compare."
 FIXED_POSES = "--fixed-poses"
 """`class3d --fixed-poses` is the job class3d-fixed."""
 GROUPS = {
     "import": "Files from elsewhere, with what the microscope was set to.", "pick": "Find particles in micrographs.",
     "simulate": "Make data with a known truth.", "map": "Look at maps and change them.", "export": "Files for other programs.",
     "queue": "Jobs that were given to a queue with submit.", "project": "The project folder: its jobs, what made what, what waits.",
+    "workflow": "A chain of jobs as a small file.",
 }
 
 
@@ -49,6 +51,10 @@ def build_app(arguments: Sequence[str]) -> "App":
         from verglas.cli.project import fill
 
         fill(owners["project"])
+    if list(arguments[:1]) == ["workflow"]:
+        from verglas.cli.workflow import fill as fill_workflow
+
+        fill_workflow(owners["workflow"])
     for other in (report, demo):
         app.command(other)
     if list(arguments[:1]) == ["web"]:
@@ -57,6 +63,12 @@ def build_app(arguments: Sequence[str]) -> "App":
         app.command(web)
     else:
         app.command(_app("web", "The project in the browser."))
+    if list(arguments[:1]) == ["rerun"]:
+        from verglas.cli.workflow import rerun
+
+        app.command(rerun)
+    else:
+        app.command(_app("rerun", RERUN))
     app.command(_app("submit", SUBMIT))
     return app
 

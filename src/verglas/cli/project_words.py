@@ -1,15 +1,15 @@
 """What the commands of a project print."""
 
+import time
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from verglas.project import clean as cleaning
 from verglas.project.archive import empty_trash, trash_size
 from verglas.project.edit import with_dependents
-from verglas.project.facts import facts_of
 from verglas.project.graph import parents
+from verglas.project.index import rows
 from verglas.project.layout import number_of
 
 if TYPE_CHECKING:
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 def job_table(project: "Project") -> str:
     """One line for each job."""
     found = project.snapshot()
-    of = parents(found.pipeline)
-    rows = [("job", "second name", "state", "ended", "took", "reads from")]
-    for one in sorted(found.pipeline.processes, key=lambda process: process.number):
-        facts = facts_of(project.root / one.name)
-        detail = found.details.get(one.name, "")
-        rows.append((one.name, one.alias.rpartition("/")[2], f"{one.state} ({shorten(detail, 70)})" if detail else one.state, moment(facts.ended),
-                     duration(facts.seconds) if one.state != "Scheduled" else "", " ".join(
-                         name.rpartition("/")[2] for name in sorted(of.get(one.name, set()), key=number_of))))
-    if len(rows) == 1:
+    of = parents(found.graph)
+    lines = [("job", "second name", "state", "ended", "took", "reads from")]
+    for row in rows(project.root, found):
+        one, detail = row.process, shorten(row.detail, 70)
+        took = (row.ended or time.time()) - row.started if row.started is not None and one.state != "Scheduled" else None
+        sources = " ".join(name.rpartition("/")[2] for name in sorted(of.get(one.name, set()), key=number_of))
+        lines.append((one.name, one.alias.rpartition("/")[2], f"{one.state} ({detail})" if detail else one.state, moment(row.ended),
+                      duration(took), sources))
+    if len(lines) == 1:
         return "no jobs yet"
-    widths = [max(len(row[column]) for row in rows) for column in range(6)]
-    return "\n".join("  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows)
+    widths = [max(len(line[column]) for line in lines) for column in range(6)]
+    return "\n".join("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip() for line in lines)
 
 
-def moment(when: datetime | None) -> str:
-    return when.astimezone().strftime("%Y-%m-%d %H:%M") if when else ""
+def moment(when: float | None) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(when)) if when else ""
 
 
 def duration(seconds: float | None) -> str:
@@ -75,7 +75,7 @@ def trashed(project: "Project", jobs: Sequence[str], yes: bool) -> str:
     names = [project.job(one).name for one in jobs]
     if yes:
         return "moved to Trash: " + ", ".join(project.trash(*names))
-    return f"would move to Trash: {', '.join(with_dependents(project.pipeline, names))}; give --yes"
+    return f"would move to Trash: {', '.join(with_dependents(project.graph, names))}; give --yes"
 
 
 def emptied(project: "Project", yes: bool) -> str:

@@ -9,14 +9,14 @@ from typing import Literal
 
 from cyclopts import App
 
-from verglas.cli.command import understood, with_options
+from verglas.cli.command import keep_project, understood, with_options
 from verglas.cli.help import page
 from verglas.cli.main import SUBMIT, asked, job_meant
 from verglas.cluster.queue import BUILT_IN, Queue, read_queue
 from verglas.cluster.template import Wish, render, values
 from verglas.errors import InputError
 from verglas.jobs.common import CommonParams, choose, parse
-from verglas.jobs.folder import next_job_folder
+from verglas.jobs.folder import next_job_folder, release, reserve
 from verglas.jobs.registry import ENTRIES, find
 from verglas.jobs.runner import Request, launch
 from verglas.jobs.spec import Job, JobParams, option, options
@@ -89,14 +89,27 @@ def _submit(params: SubmitParams, asked_for: Asked) -> int:
     wish, queue = wish_of(params), read_queue(params.queue)
     kind = kind_of(asked_for, wish.tasks)
     template = _template(params, queue, kind)
-    folder = asked_for.common.output or next_job_folder(Path(), asked_for.job.folder)
-    script = _script(template, wish, asked_for, folder, kind)
+    if asked_for.common.output or params.dry_run:
+        folder = asked_for.common.output or next_job_folder(Path(), asked_for.job.folder)
+        return _hand_in(params, asked_for, _script(template, wish, asked_for, folder, kind), wish, folder)
+    folder, code = reserve(Path(), asked_for.job.folder), 1
+    try:
+        code = _hand_in(params, asked_for, _script(template, wish, asked_for, folder, kind), wish, folder)
+    finally:
+        if code:
+            release(Path(), folder)
+    return code
+
+
+def _hand_in(params: SubmitParams, asked_for: Asked, script: str, wish: Wish, folder: Path) -> int:
+    """The door checks, then the queue; the exit code."""
     refuse_while_queued(folder)
     code = _door(asked_for, wish, folder)
     if code or params.dry_run:
         print("" if code else f"\n{script}", end="")
         return code
-    entry = hand_in(queue, folder, script, new=asked_for.common.output is None)
+    entry = hand_in(read_queue(params.queue), folder, script)
+    keep_project()
     print(f"job {entry.job} of the queue, in {folder}; its log is {folder / 'run.out'}, that of the queue {entry.log}")
     return 0
 

@@ -23,8 +23,13 @@ def relion_value(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def foreign_type(folder: str) -> str:
+    """The label of a job that RELION does not have: RELION 4 and 5 read it up to the part that they know, and show an external job."""
+    return f"relion.external.verglas.{folder.lower()}"
+
+
 def write_job_star(path: Path, job: Job, params: JobParams, *, continuing: bool) -> None:
-    """job.star with RELION's job type, or verglas.<folder> where RELION has no such job."""
+    """job.star with RELION's job type."""
     from verglas.io.job_star import JobStar, write_job
 
-    write_job(path, JobStar(job.relion or f"verglas.{job.folder.lower()}", relion_options(params), continuing))
+    write_job(path, JobStar(job.relion or foreign_type(job.folder), relion_options(params), continuing))

@@ -72,7 +72,7 @@ ACCEPTED: dict[str, tuple[str, ...]] = {
     "particles": ("ParticleGroupMetadata", "ParticlesData"),
     "references": ("Image2DStack", "Image2DGroupMetadata", "ImagesData", "DensityMap"), "class_averages": ("Image2DStack",),
     "reference": ("DensityMap",), "map": ("DensityMap",), "map1": ("DensityMap",), "map2": ("DensityMap",), "initial_maps": ("DensityMap",),
-    "half1": ("DensityMap",), "half2": ("DensityMap",), "mask": ("Mask3D",), "focus_mask": ("Mask3D",), "model": ("ModelData", "OptimiserData"),
+    "half1": ("DensityMap",), "half2": ("DensityMap",), "mask": ("Mask3D",), "focus_mask": ("Mask3D",), "model": ("ModelData",),
     "poses": ("ParticleGroupMetadata", "ParticlesData"),
     "input": ("MicrographMovieGroupMetadata", "MicrographGroupMetadata", "ParticleGroupMetadata"),
 }

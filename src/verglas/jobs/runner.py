@@ -38,7 +38,7 @@ class Request:
     """How to run a job. `output` None: the next <folder>/jobNNN of `project`; `continuing`: go on in `output`.
 
     `group`: the processes that share the work; all of them are given the same request. `stop`: shared with the job that runs this one.
-    `reports`: see Context.
+    `reports`: see Context. `changed`: called in the leader when the job has its folder, and when it has ended.
     """
 
     resources: Resources = field(default_factory=Resources)
@@ -51,6 +51,7 @@ class Request:
     group: Group = ALONE
     stop: StopRequest = field(default_factory=StopRequest)
     reports: bool = True
+    changed: Callable[[], None] = lambda: None
 
 
 def launch(job: Job, params: JobParams, request: Request) -> int:
@@ -120,9 +121,21 @@ def run_job(job: Job, params: JobParams, request: Request, journal: Journal | No
         return output
     with _explained():
         _open(job, params, request, plan, context)
-    with _heeding_signals(request.stop, context):
+    with _heeding_signals(request.stop, context), _telling(request):
         _run_marked(job, params, context)
     return output
+
+
+@contextmanager
+def _telling(request: Request) -> Iterator[None]:
+    """Whoever keeps the project hears of the job when it begins and when it has ended."""
+    if request.group.leads:
+        request.changed()
+    try:
+        yield
+    finally:
+        if request.group.leads:
+            request.changed()
 
 
 def _place(job: Job, request: Request) -> Path:

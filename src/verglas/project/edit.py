@@ -82,7 +82,7 @@ def with_dependents(pipeline: Pipeline, names: Iterable[str]) -> tuple[str, ...]
 
 def trash(root: Path, names: Iterable[str]) -> tuple[str, ...]:
     """Move jobs to Trash, with all that build on them; the names of all that went."""
-    gone = with_dependents(snapshot(root).pipeline, names)
+    gone = with_dependents(snapshot(root).graph, names)
 
     def edit(pipeline: Pipeline) -> Pipeline:
         running = [one.name for one in pipeline.processes if one.name in gone and one.state == "Running"]

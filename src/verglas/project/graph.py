@@ -106,7 +106,7 @@ def as_json(pipeline: Pipeline, details: Mapping[str, str]) -> str:
                   "detail": details.get(one.name, "")} for one in pipeline.processes],
         "files": [{"name": one.name, "type": one.type} for one in pipeline.nodes],
         "edges": [{"from": one, "to": other} for one, other in edges(pipeline)],
-        "inputs": [{"file": node, "job": process} for node, process in pipeline.inputs],
+        "inputs": [{"file": node, "job": process} for node, process in pipeline.inputs if not node.endswith("/")],
         "outputs": [{"job": process, "file": node} for process, node in pipeline.outputs],
     }
     return json.dumps(content, indent=1, ensure_ascii=False)

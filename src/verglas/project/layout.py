@@ -50,7 +50,7 @@ def create_project(folder: Path) -> Path:
 
 
 def job_folders(root: Path) -> Iterator[str]:
-    """Refine3D/job012 and all others, in no order. Links (aliases) are no folders of their own."""
+    """Refine3D/job012 and all others, in no order. Folders that were moved elsewhere and linked here count; aliases do not."""
     for kind in _folders(root):
         if kind.name not in (TRASH, "ExportJobs") and not kind.name.startswith("."):
             for job in _folders(Path(kind.path)):
@@ -61,9 +61,16 @@ def job_folders(root: Path) -> Iterator[str]:
 def _folders(path: Path) -> list["os.DirEntry[str]"]:
     try:
         with os.scandir(path) as entries:
-            return [one for one in entries if one.is_dir(follow_symlinks=False)]
+            return [one for one in entries if _is_folder(one)]
     except PermissionError:
         return []
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def number_of(name: str) -> int:

@@ -9,10 +9,11 @@ from verglas.errors import VerglasError
 from verglas.io.job_star import read_job
 from verglas.io.pipeline_star import read_output_nodes
 from verglas.jobs.folder import JOB_FILE
+from verglas.jobs.job_star import foreign_type
 from verglas.jobs.outputs import ACCEPTED, FILE, MAP, PARTICLES, RULES, accepts, promised
 from verglas.jobs.provenance import read_record
 from verglas.project.layout import in_project, owner
-from verglas.project.request import read_request
+from verglas.project.request import JobRequest, read_request
 from verglas.types.pipeline import Node
 
 KINDS = {
@@ -43,8 +44,7 @@ def kind_of(label: str) -> str:
 def links_of(root: Path, name: str) -> Links:
     """From RELION_OUTPUT_NODES.star, job.json or the request, and job.star."""
     folder = root / name
-    record: dict[str, Any] = read_record(folder) if (folder / JOB_FILE).exists() else {}
-    request = read_request(folder)
+    record, request = record_of(folder), request_of(folder)
     label, options = _job_star(folder)
     job = str(record.get("job") or (request.job if request else ""))
     if request is not None and (request.status != "launched" or not record):
@@ -55,8 +55,24 @@ def links_of(root: Path, name: str) -> Links:
     else:
         files = [("", value) for value in options.values() if owner(value)]
     inside = tuple(one for one in handed_on(root, name) if owner(one.name) == name)
-    kind = label or f"verglas.{name.partition('/')[0].lower()}"
+    kind = label or foreign_type(name.partition("/")[0])
     return Links(kind, tuple(_inputs(root, name, files)), inside, bool(job))
+
+
+def record_of(folder: Path) -> dict[str, Any]:
+    """job.json, {} where it is not there or broken."""
+    try:
+        return read_record(folder) if (folder / JOB_FILE).exists() else {}
+    except VerglasError:
+        return {}
+
+
+def request_of(folder: Path) -> JobRequest | None:
+    """The request, None where it is not there or broken."""
+    try:
+        return read_request(folder)
+    except VerglasError:
+        return None
 
 
 def _job_star(folder: Path) -> tuple[str, dict[str, str]]:
@@ -88,9 +104,12 @@ def handed_on(root: Path, name: str) -> tuple[Node, ...]:
     """What a job of ours hands on, or will."""
     folder = root / name
     if (folder / FILE).exists():
-        return read_output_nodes(folder / FILE)
-    request = read_request(folder)
-    job = str(read_record(folder).get("job")) if (folder / JOB_FILE).exists() else request.job if request else ""
+        try:
+            return read_output_nodes(folder / FILE)
+        except VerglasError:
+            return ()
+    record, request = record_of(folder), request_of(folder)
+    job = str(record.get("job") or (request.job if request else ""))
     return promised(job, name) if job in RULES else ()
 
 

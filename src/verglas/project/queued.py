@@ -25,12 +25,10 @@ class Entry:
     log: Path
 
 
-def hand_in(queue: Queue, folder: Path, script: str, *, new: bool) -> Entry:
-    """Write the script into the job folder and submit it; `new`: nobody else may have the folder. A refusal leaves things as they were."""
+def hand_in(queue: Queue, folder: Path, script: str) -> Entry:
+    """Write the script into the job folder and submit it. A refusal leaves things as they were."""
     before = outcome(folder)
     existed = folder.exists()
-    if existed and new:
-        raise InputError("another job was given this folder just now", where=str(folder), remedy="submit again")
     create(folder)
     for name in (FILE, SCRIPT, LOG):
         (folder / name).unlink(missing_ok=True)

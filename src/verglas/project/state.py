@@ -5,6 +5,7 @@ import platform
 from pathlib import Path
 from typing import NamedTuple
 
+from verglas.errors import DataError
 from verglas.jobs.folder import JOB_FILE, MARKERS, Outcome, running_process
 from verglas.jobs.provenance import read_record
 from verglas.project.request import FILE, RUN_LOCK, read_request
@@ -23,6 +24,13 @@ class Standing(NamedTuple):
 
 def standing(folder: Path, known: State | None = None) -> Standing | None:
     """`known`: what the pipeline says, which counts for RELION's jobs without a marker. None: nothing is there yet."""
+    try:
+        return _standing(folder, known)
+    except DataError as error:  # one broken file must not hide all other jobs
+        return Standing("Failed", f"{Path(error.where).name} is unreadable")
+
+
+def _standing(folder: Path, known: State | None) -> Standing | None:
     request = read_request(folder) if (folder / FILE).exists() else None
     if request is not None and request.status != "launched":
         return Standing("Scheduled", request.reason or ("a draft" if request.status == "held" else "waits for its turn"))
@@ -33,8 +41,10 @@ def standing(folder: Path, known: State | None = None) -> Standing | None:
         return Standing("Running")
     if (folder / JOB_FILE).exists():
         return _unmarked(folder)
+    if (folder / QUEUE_FILE).exists():
+        return Standing("Running", "in the queue")
     if request is not None:
-        return Standing("Running", "in the queue") if (folder / QUEUE_FILE).exists() else _never_began(request.host)
+        return _never_began(request.host)
     if known is None and (folder / "job.star").exists():
         return Standing("Scheduled")
     return Standing(known) if known else None

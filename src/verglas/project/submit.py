@@ -28,7 +28,7 @@ def submit_request(root: Path, name: str, request: JobRequest) -> str:
     """Hand it in; the number that the queue gives it."""
     queue, wish = read_queue(request.queue), wish_of(request.wish)
     folder = root / name
-    return hand_in(queue, folder, _script(queue, wish, root, name, request), new=False).job
+    return hand_in(queue, folder, _script(queue, wish, root, name, request)).job
 
 
 def _script(queue: Queue, wish: Wish, root: Path, name: str, request: JobRequest) -> str:

@@ -8,17 +8,23 @@ from verglas.io.pipeline_star import read_pipeline, write_pipeline
 from verglas.io.project_lock import locked
 from verglas.jobs.folder import JOB_FILE, PIPELINE
 from verglas.project.layout import job_folders, number_of, owner, with_counter
-from verglas.project.links import Links, links_of
+from verglas.project.links import Links, links_of, request_of
 from verglas.project.state import Standing, standing
 from verglas.types.pipeline import Pipeline, Process, State
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The project now: `details` by the name of the job, where its state needs another word."""
+    """The project now: `details` by the name of the job, where its state needs another word; `waits`: (job, job that was told to wait for it)."""
 
     pipeline: Pipeline
     details: dict[str, str]
+    waits: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def graph(self) -> Pipeline:
+        """The pipeline with what waits for whom, also where the file between them has no name yet. It is not for the file: RELION wants nodes."""
+        return replace(self.pipeline, inputs=(*self.pipeline.inputs, *((f"{one}/", other) for one, other in self.waits)))
 
 
 def snapshot(root: Path) -> Snapshot:
@@ -41,7 +47,7 @@ def change(root: Path, edit: Callable[[Pipeline], Pipeline], again: tuple[str, .
         after = with_counter(edit(found.pipeline))
         if after != before:
             write_pipeline(root / PIPELINE, after)
-    return Snapshot(after, found.details)
+    return Snapshot(after, found.details, found.waits)
 
 
 def reconciled(root: Path, pipeline: Pipeline, again: tuple[str, ...] = ()) -> Snapshot:
@@ -49,7 +55,7 @@ def reconciled(root: Path, pipeline: Pipeline, again: tuple[str, ...] = ()) -> S
     folders = set(job_folders(root))
     known = {one.name: one for one in pipeline.processes}
     made = {process for process, _ in pipeline.outputs}
-    details: dict[str, str] = {}
+    details, waits = dict[str, str](), list[tuple[str, str]]()
     processes, news = [], dict[str, Links]()
     for name in [*known, *sorted(folders - set(known), key=number_of)]:
         old = known.get(name)
@@ -58,11 +64,13 @@ def reconciled(root: Path, pipeline: Pipeline, again: tuple[str, ...] = ()) -> S
             continue
         if now.detail:
             details[name] = now.detail
+        if now.state == "Scheduled" and name in folders and (request := request_of(root / name)):
+            waits += [(one, name) for one in request.after]
         if old is None or name in again or (name in folders and _is_news(root / name, old, now.state, name in made)):
             news[name] = links_of(root, name)
         processes.append(_process(name, old, now.state, news.get(name)))
     grown = replace(pipeline, processes=tuple(processes))
-    return Snapshot(with_counter(_with_links(grown, news)) if news else with_counter(grown), details)
+    return Snapshot(with_counter(_with_links(grown, news)) if news else with_counter(grown), details, tuple(waits))
 
 
 def _is_news(folder: Path, old: Process, state: State, has_outputs: bool) -> bool:

@@ -14,10 +14,14 @@ from verglas.errors import InputError
 from verglas.web.data import ROUTERS
 from verglas.web.guard import LOOPBACK, Guard
 from verglas.web.places import opened
+from verglas.web.refused import install
+from verglas.web.routes import ROUTER
 from verglas.web.watch import end_all, watch
 
 STATIC = Path(__file__).parent / "static"
 SOCKET_LIMIT = 4 * 2**20
+SWITCH = 0.0005
+"""Seconds after which the scheduler's thread lets the pages go on."""
 
 
 def build() -> FastAPI:
@@ -26,14 +30,17 @@ def build() -> FastAPI:
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.mount("/static", StaticFiles(directory=STATIC))
+    app.include_router(ROUTER)
     for router in ROUTERS:
         app.include_router(router, prefix="/p/{key}/data")
-    ui.run_with(app, title="verglas", tailwind=False, show_welcome_message=False, favicon=STATIC / "favicon.svg")
+    install(app)
+    ui.run_with(app, title="verglas", tailwind=False, show_welcome_message=False, binding_refresh_interval=None, favicon=STATIC / "favicon.svg")
     return app
 
 
 def serve(host: str, port: int, path: str = "/") -> None:
     """Until Ctrl-C. `path`: the page of the printed address."""
+    sys.setswitchinterval(SWITCH)
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     hosts = LOOPBACK if host in LOOPBACK else LOOPBACK | {host.lower(), socket.gethostname().lower()}
@@ -47,7 +54,14 @@ def serve(host: str, port: int, path: str = "/") -> None:
     for project in opened().values():
         watch(project)
     invite("Open in your browser (Ctrl-C ends the server, never a job):\n")
-    config = uvicorn.Config(guard, log_level="warning", ws_max_size=SOCKET_LIMIT, server_header=False, timeout_graceful_shutdown=2)  # type: ignore[arg-type]
+    config = uvicorn.Config(
+        guard,  # type: ignore[arg-type]
+        log_level="warning",
+        ws_max_size=SOCKET_LIMIT,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=2,
+    )
     try:
         uvicorn.Server(config).run(sockets=[listening])
     finally:
@@ -61,7 +75,11 @@ def _listen(host: str, port: int) -> socket.socket:
         if sys.platform != "win32":
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen(128)
     except OSError as error:
-        raise InputError(f"port {port} of {host} cannot be had: {os.strerror(error.errno or 0)}", where="--port",
-                         remedy="give another --port, or 0 for any that is free") from error
+        raise InputError(
+            f"port {port} of {host} cannot be had: {os.strerror(error.errno or 0)}",
+            where="--port",
+            remedy="give another --port, or 0 for any that is free",
+        ) from error
     return listening

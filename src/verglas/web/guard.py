@@ -23,8 +23,13 @@ POLICY = (
 )
 """Nothing comes from elsewhere or goes elsewhere; NiceGUI compiles its templates in the browser, hence unsafe-eval."""
 HEADERS = {
-    "content-security-policy": POLICY, "x-content-type-options": "nosniff", "x-frame-options": "SAMEORIGIN", "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin", "cross-origin-resource-policy": "same-origin", "permissions-policy": "camera=(), microphone=()",
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "SAMEORIGIN",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=()",
 }
 CLOSED = "Open the address that `verglas web` printed; its token works once. A new address is printed in the terminal after each use."
 
@@ -122,8 +127,10 @@ class Guard:
             if message["type"] == "http.response.start":
                 begun = True
                 there = {name.lower() for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *((name.encode(), value.encode()) for name, value in HEADERS.items()
-                                                             if name.encode() not in there)]
+                message["headers"] = [
+                    *message["headers"],
+                    *((name.encode(), value.encode()) for name, value in HEADERS.items() if name.encode() not in there),
+                ]
             await send(message)
 
         try:
@@ -145,7 +152,9 @@ def _hostname(host: str) -> str:
 
 async def _answer(send: Send, status: int, text: str, more: dict[str, str] | None = None) -> None:
     headers = {"content-type": "text/plain; charset=utf-8", "cache-control": "no-store"} | HEADERS | (more or {})
-    await send({"type": "http.response.start", "status": status, "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]})
+    await send(
+        {"type": "http.response.start", "status": status, "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]}
+    )
     await send({"type": "http.response.body", "body": text.encode()})
 
 

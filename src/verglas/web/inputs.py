@@ -43,7 +43,9 @@ def offers(project: Project, parameter: str) -> list[Offer]:
         if one.state in ("Scheduled", "Running"):
             found += [Offer(f"{REFERENCE}{one.name}", f"{one.name}{alias}: when it has finished")] if _promises(project, one, parameter) else []
         else:
-            found += [Offer(node.name, f"{one.name}{alias}: {node.name.rpartition('/')[2]}") for node in made.get(one.name, ()) if fits(parameter, node)]
+            found += [
+                Offer(node.name, f"{one.name}{alias}: {node.name.rpartition('/')[2]}") for node in made.get(one.name, ()) if fits(parameter, node)
+            ]
         if len(found) >= MOST:
             break
     return found[:MOST]

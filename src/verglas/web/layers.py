@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import pairwise
 from typing import NamedTuple
 
 from verglas.project.graph import edges, reached
@@ -9,6 +10,8 @@ from verglas.project.layout import number_of
 from verglas.types.pipeline import Pipeline, Process
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, EDGE = 176, 46, 22, 40, 24
+BEND = " > "
+"""In the name of a place where a line passes a row."""
 
 
 class Spot(NamedTuple):
@@ -57,8 +60,20 @@ def _descend(name: str, parents: Mapping[str, list[str]], depth: dict[str, int])
             todo.pop()
 
 
+def with_bends(rows: Sequence[Sequence[str]], pairs: Sequence[tuple[str, str]]) -> tuple[list[list[str]], dict[tuple[str, str], list[str]]]:
+    """Rows with a place for each line that passes them, so that it passes beside the boxes; and the places of each line from end to end."""
+    depth = {name: level for level, row in enumerate(rows) for name in row}
+    full, paths = [list(row) for row in rows], {}
+    for one, other in pairs:
+        bends = [f"{one}{BEND}{other}{BEND}{level}" for level in range(depth[one] + 1, depth[other])]
+        for level, bend in enumerate(bends, depth[one] + 1):
+            full[level].append(bend)
+        paths[one, other] = [one, *bends, other]
+    return full, paths
+
+
 def placed(rows: Sequence[Sequence[str]], pairs: Sequence[tuple[str, str]]) -> dict[str, Spot]:
-    """Each job below the middle of its parents, as far as its neighbours leave room."""
+    """Each box below the middle of its parents, as far as its neighbours leave room; bends are narrow."""
     parents: dict[str, list[str]] = {}
     for one, other in pairs:
         parents.setdefault(other, []).append(one)
@@ -66,15 +81,20 @@ def placed(rows: Sequence[Sequence[str]], pairs: Sequence[tuple[str, str]]) -> d
     for level, row in enumerate(rows):
         wish = {one: _mean([found[other].x for other in parents.get(one, ()) if other in found]) for one in row}
         order = sorted(row, key=lambda one: (wish[one], number_of(one)))
-        x, places = float("-inf"), []
+        edge, places = float("-inf"), []
         for one in order:
-            x = max(wish[one], x + WIDTH + GAP_X)
-            places.append(x)
+            half = _width(one) / 2
+            places.append(max(wish[one], edge + GAP_X + half))
+            edge = places[-1] + half
         shift = _mean([place - wish[one] for one, place in zip(order, places)])
         for one, place in zip(order, places):
             found[one] = Spot(place - shift, EDGE + level * (HEIGHT + GAP_Y))
-    left = min((spot.x for spot in found.values()), default=0) - WIDTH / 2 - EDGE
+    left = min((spot.x - _width(one) / 2 for one, spot in found.items()), default=0) - EDGE
     return {one: Spot(spot.x - left, spot.y) for one, spot in found.items()}
+
+
+def _width(name: str) -> int:
+    return 0 if BEND in name else WIDTH
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -86,17 +106,24 @@ def svg(jobs: Sequence[Process], pairs: Sequence[tuple[str, str]], links: Mappin
     names = [one.name for one in sorted(jobs, key=lambda one: one.number)]
     kept = set(names)
     pairs = [(one, other) for one, other in pairs if one in kept and other in kept]
-    spots = placed(layers(names, pairs), pairs)
-    width = max((spot.x for spot in spots.values()), default=0) + WIDTH / 2 + EDGE
+    rows, paths = with_bends(layers(names, pairs), pairs)
+    spots = placed(rows, [step for path in paths.values() for step in pairwise(path)])
+    width = max((spot.x + _width(one) / 2 for one, spot in spots.items()), default=0) + EDGE
     height = max((spot.y for spot in spots.values()), default=0) + HEIGHT + EDGE
-    lines = "".join(_line(spots[one], spots[other]) for one, other in pairs)
+    lines = "".join(_line([spots[one] for one in path]) for path in paths.values())
     boxes = "".join(_box(one, spots[one.name], links[one.name], details.get(one.name, "")) for one in jobs)
     return f"<svg width='{width:.0f}' height='{height:.0f}' role='img' aria-label='Graph of the jobs'>{lines}{boxes}</svg>"
 
 
-def _line(one: Spot, other: Spot) -> str:
-    top, half = one.y + HEIGHT, (other.y - one.y - HEIGHT) / 2
-    return f"<path d='M{one.x:.0f} {top:.0f}C{one.x:.0f} {top + half:.0f} {other.x:.0f} {other.y - half:.0f} {other.x:.0f} {other.y:.0f}'/>"
+def _line(spots: Sequence[Spot]) -> str:
+    """From the lower side of the first box, straight through the rows of the bends, to the upper side of the last."""
+    parts = [f"M{spots[0].x:.0f} {spots[0].y + HEIGHT:.0f}"]
+    for one, other in pairwise(spots):
+        half = GAP_Y / 2
+        parts.append(f"C{one.x:.0f} {other.y - half:.0f} {other.x:.0f} {other.y - half:.0f} {other.x:.0f} {other.y:.0f}")
+        if other is not spots[-1]:
+            parts.append(f"V{other.y + HEIGHT:.0f}")
+    return f"<path d='{''.join(parts)}'/>"
 
 
 def _box(one: Process, spot: Spot, link: str, detail: str) -> str:
@@ -104,10 +131,13 @@ def _box(one: Process, spot: Spot, link: str, detail: str) -> str:
     alias = one.alias.rpartition("/")[2]
     second = alias or (one.state if one.state != "Succeeded" else "")
     hint = f"{one.name}{f' = {alias}' if alias else ''}: {one.state}" + (f", {detail}" if detail else "")
-    return (f"<a href='{escape(link, True)}'><title>{escape(hint)}</title><rect class='box' x='{x:.0f}' y='{y:.0f}' width='{WIDTH}' height='{HEIGHT}' rx='6'/>"
-            f"<rect class='{one.state}' x='{x:.0f}' y='{y:.0f}' width='7' height='{HEIGHT}' rx='3'/>"
-            f"<text x='{x + 17:.0f}' y='{y + (20 if second else 28):.0f}'>{escape(_cut(one.name, 21))}</text>"
-            f"<text class='small' x='{x + 17:.0f}' y='{y + 37:.0f}'>{escape(_cut(second, 24))}</text></a>")
+    return (
+        f"<a href='{escape(link, True)}'><title>{escape(hint)}</title>"
+        f"<rect class='box' x='{x:.0f}' y='{y:.0f}' width='{WIDTH}' height='{HEIGHT}' rx='6'/>"
+        f"<rect class='{one.state}' x='{x:.0f}' y='{y:.0f}' width='7' height='{HEIGHT}' rx='3'/>"
+        f"<text x='{x + 17:.0f}' y='{y + (20 if second else 28):.0f}'>{escape(_cut(one.name, 21))}</text>"
+        f"<text class='small' x='{x + 17:.0f}' y='{y + 37:.0f}'>{escape(_cut(second, 24))}</text></a>"
+    )
 
 
 def _cut(text: str, most: int) -> str:

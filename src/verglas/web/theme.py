@@ -19,8 +19,12 @@ from verglas.web.watch import watch
 MODES: dict[str, bool | None] = {"auto": None, "light": False, "dark": True}
 MODE_ICONS = {"auto": "brightness_auto", "light": "light_mode", "dark": "dark_mode"}
 MODE_COOKIE = "verglas_mode"
-PAGES = (("Jobs", "", "list", "All jobs, with their states"), ("Graph", "/graph", "account_tree", "What came of what"),
-         ("New job", "/new", "add", "Choose a type of job and its parameters"), ("Trash", "/trash", "delete_outline", "Deleted jobs, which can come back"))
+PAGES = (
+    ("Jobs", "", "list", "All jobs, with their states"),
+    ("Graph", "/graph", "account_tree", "What came of what"),
+    ("New job", "/new", "add", "Choose a type of job and its parameters"),
+    ("Trash", "/trash", "delete_outline", "Deleted jobs, which can come back"),
+)
 PER_STAGE = 12
 """Jobs of a stage in the drawer; the list has all."""
 
@@ -164,15 +168,24 @@ def jobs_tree(project: Project, found: Snapshot, active: str) -> str:
 def _tree_row(project: Project, one: Process, detail: str, active: str) -> str:
     words = one.alias.rpartition("/")[2] or one.name.partition("/")[0]
     hint = f"{one.name}: {one.state}" + (f", {detail}" if detail else "")
-    return (f"<a class='row-job{' active' if one.name == active else ''}' href='{escape(job_link(project, one.name), True)}' title='{escape(hint, True)}'>"
-            f"<i class='dot {one.state}'></i><span>{escape(words)}</span><b>{one.number}</b></a>")
+    return (
+        f"<a class='row-job{' active' if one.name == active else ''}' href='{escape(job_link(project, one.name), True)}' "
+        f"title='{escape(hint, True)}'>"
+        f"<i class='dot {one.state}'></i><span>{escape(words)}</span><b>{one.number}</b></a>"
+    )
 
 
 def _trouble(project: Project) -> None:
     """What the scheduler cannot do, as a line that comes and goes."""
     seen = watch(project)
-    line = ui.label(seen.problem).classes("problem").bind_visibility_from(seen, "problem", bool)
-    ui.timer(2.0, lambda: line.set_text(seen.problem))
+    line = ui.label().classes("problem")
+
+    def show() -> None:
+        line.set_text(said(seen.problem))
+        line.visible = bool(seen.problem)
+
+    show()
+    ui.timer(2.0, show)
 
 
 def state_chip(state: str, detail: str = "") -> ui.html:
@@ -187,8 +200,12 @@ def state_html(state: str, detail: str = "") -> str:
 
 def tell(error: VerglasError) -> None:
     """An error as it is: where, what was found, what to do. It stays until it is read."""
-    ui.notification(str(error).replace("\n  -> ", "\nWhat to do: "), type="negative", multi_line=True, close_button="Close", timeout=None,
-                    position="top").classes("told")
+    ui.notification(said(str(error)), type="negative", multi_line=True, close_button="Close", timeout=None, position="top").classes("told")
+
+
+def said(text: str) -> str:
+    """A message as the command line prints it, for the page."""
+    return text.removeprefix("verglas: ").removeprefix("error: ").replace("\n  -> ", "\nWhat to do: ")
 
 
 def missing(text: str) -> None:

@@ -5,16 +5,17 @@ import time
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
+from verglas.api.job import Job
 from verglas.api.project import Project
-from verglas.errors import VerglasError
+from verglas.errors import InputError, VerglasError
 from verglas.project.layout import find_name
 from verglas.project.schedule import Scheduler, scheduling
 from verglas.project.sync import Snapshot
-from verglas.types.pipeline import Process
+from verglas.types.pipeline import Node
 from verglas.web.places import key_of
 
-PAUSE = 1.0
-"""Seconds between two rounds; a round that takes long waits four times as long."""
+PAUSE, SHARE = 1.0, 9
+"""Seconds between two rounds; after a round that took long, nine times as long, so that the pages have nine tenths of the time."""
 
 
 @dataclass
@@ -27,12 +28,14 @@ class Watch:
     problem: str = ""
     _wake: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _first: threading.Lock = field(default_factory=threading.Lock)
     _ended: bool = False
 
     def now(self) -> Snapshot:
         """The last snapshot; the first one is made here."""
-        if self.snapshot is None:
-            self.take(self.project.snapshot())
+        with self._first:
+            if self.snapshot is None:
+                self.take(self.project.snapshot())
         assert self.snapshot is not None
         return self.snapshot
 
@@ -47,19 +50,35 @@ class Watch:
             if found != self.snapshot:
                 self.snapshot, self.version = found, self.version + 1
 
-    def process(self, wish: str) -> Process:
-        """The job of this name, number or alias; raises InputError."""
-        pipeline = self.now().pipeline
-        name = find_name(pipeline, wish)
-        return next(one for one in pipeline.processes if one.name == name)
+    def job(self, wish: str) -> Job:
+        """The job of this name, number or alias; raises InputError when it is not there even after another look."""
+        try:
+            name = find_name(self.now().pipeline, wish)
+        except InputError:
+            name = find_name(self.look().pipeline, wish)
+        found = self.now()
+        return Job(self.project, next(one for one in found.pipeline.processes if one.name == name), found.details.get(name, ""))
+
+    def given(self, job: str) -> tuple[Node, ...]:
+        """The files that a job reads."""
+        found = self.now().pipeline
+        names = {node for node, process in found.inputs if process == job}
+        return tuple(one for one in found.nodes if one.name in names)
+
+    def made(self, job: str) -> tuple[Node, ...]:
+        """The files that a job hands on."""
+        found = self.now().pipeline
+        names = {node for process, node in found.outputs if process == job}
+        return tuple(one for one in found.nodes if one.name in names)
 
     def run(self) -> None:
         """Rounds until the server ends. Another process that schedules this project is left to it."""
         while not self._ended:
             try:
+                self.now()
                 with nullcontext() if self.project.read_only else scheduling(self.project.root) as scheduler:
                     self._rounds(scheduler)
-            except OSError as error:  # an unmounted disk: tell it, and try again
+            except (VerglasError, OSError) as error:  # a broken file, a disk that is not there: tell it, and try again
                 self.problem = str(error)
                 self._sleep(10 * PAUSE)
 
@@ -71,7 +90,7 @@ class Watch:
                 self.problem = ""
             except (VerglasError, OSError) as error:
                 self.problem = str(error)
-            self._sleep(max(PAUSE, 4 * (time.monotonic() - begun)))
+            self._sleep(max(PAUSE, SHARE * (time.monotonic() - begun)))
             if scheduler is None and not self.project.read_only:
                 return
 

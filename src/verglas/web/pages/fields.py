@@ -40,10 +40,12 @@ class Field:
             return ui.switch(value=start is True or start == "Yes")
         if known:
             empty = {} if one.default is not None or one.required else {"": "not set"}
-            return ui.select(empty | {str(value): str(value) for value in known}, value=_text(start) if _text(start) in (*map(str, known), *empty) else None
-                             ).props("outlined dense")
+            return ui.select(
+                empty | {str(value): str(value) for value in known}, value=_text(start) if _text(start) in (*map(str, known), *empty) else None
+            ).props("outlined dense")
         control = ui.input(value=_text(start), placeholder="" if one.required else "not set").props(
-            f"outlined dense hide-bottom-space error-message='' {f'suffix={chr(34)}{one.unit}{chr(34)}' if one.unit else ''}")
+            f"outlined dense hide-bottom-space error-message='' {f'suffix={chr(34)}{one.unit}{chr(34)}' if one.unit else ''}"
+        )
         control.on("blur", self.check)
         if is_file(one) or takes_several(one):
             self._choosers(control)

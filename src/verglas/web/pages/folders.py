@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from nicegui import ui
@@ -46,9 +47,9 @@ async def _choose(start: Path, root: Path | None, files: Callable[[Path], bool])
                 path = folder / one.name
                 if one.is_dir():
                     known = root is None and (path / PIPELINE).exists()
-                    _row("folder_special" if known else "folder", one.name, "a project" if known else "", lambda path=path: show(path))
+                    _row("folder_special" if known else "folder", one.name, "a project" if known else "", partial(show, path))
                 else:
-                    _row("description", one.name, "", lambda path=path: dialog.submit(path))
+                    _row("description", one.name, "", partial(dialog.submit, path))
             if len(found) > SHOWN:
                 ui.label(f"{len(found) - SHOWN} more: type a part of the name").classes("hint")
 

@@ -5,17 +5,18 @@ from typing import Any
 
 from nicegui import run, ui
 
-from verglas.api.project import Job, Project
+from verglas.api.job import Job
+from verglas.api.project import Project
 from verglas.errors import InputError, VerglasError
 from verglas.jobs.common import parse
 from verglas.jobs.registry import find
 from verglas.jobs.spec import Option, options
 from verglas.project.ask import How
 from verglas.project.request import JobRequest
-from verglas.project.words import is_file
-from verglas.web.pages.fields import Field
+from verglas.project.words import is_file, references
+from verglas.web.pages.fields import Field, label_of
 from verglas.web.pages.place import Place
-from verglas.web.theme import job_link
+from verglas.web.theme import job_link, said
 from verglas.web.watch import watch
 
 
@@ -35,14 +36,11 @@ class Form:
             with ui.expansion(f"Advanced: {len(advanced)} more parameters", value=any(one.name in given for one in advanced)).classes("card"):
                 self._fields(advanced, given)
         self.place = Place(project, old)
-        self.trouble = ui.label().classes("problem").bind_visibility_from(self, "has_trouble")
+        self.trouble = ui.label().classes("problem")
+        self.trouble.visible = False
         self.forecast = ui.element("section").classes("card")
         self.forecast.visible = False
         self._buttons()
-
-    @property
-    def has_trouble(self) -> bool:
-        return bool(self.trouble.text) if hasattr(self, "trouble") else False
 
     def _section(self, heading: str, params: list[Option], given: dict[str, Any]) -> None:
         if params:
@@ -59,12 +57,14 @@ class Form:
             if self.project.read_only:
                 ui.label("This project is open for reading only: the forecast can be asked for, nothing can be run.").classes("hint")
             else:
-                ui.button("Save changes" if self.changed else "Run", icon="play_arrow" if not self.changed else "save", on_click=lambda: self.start(False)
-                          ).props("unelevated").tooltip("Check the parameters and give the job to the scheduler")
+                ui.button(
+                    "Save changes" if self.changed else "Run", icon="play_arrow" if not self.changed else "save", on_click=lambda: self.start(False)
+                ).props("unelevated").tooltip("Check the parameters and give the job to the scheduler")
                 if not self.changed:
                     ui.button("Save as a draft", on_click=lambda: self.start(True)).props("outline").tooltip("It waits until you let it go")
             ui.button("Check and forecast", icon="fact_check", on_click=self.check).props("flat").tooltip(
-                "Reads the input and says what the job would do, and the memory, disk and time that it would need. Nothing is written.")
+                "Reads the input and says what the job would do, and the memory, disk and time that it would need. Nothing is written."
+            )
             self.busy = ui.spinner(size="22px")
             self.busy.visible = False
 
@@ -90,12 +90,18 @@ class Form:
             named = re.match(r"\s*(--[a-z0-9-]+)\b[ :]*(.*)", line)
             field = next((one for one in self.fields.values() if named and one.option.flag == named[1]), None)
             if field and named:
-                field.complain(named[2] or line)
-            rest.append(line.replace("  -> ", "What to do: "))
-        self._tell("\n".join(one for one in rest if one != "What to do: see help" and not one.endswith("see --help")))
+                field.complain(self._named(named[2] or line))
+            rest.append(line)
+        self._tell(said(self._named("\n".join(one for one in rest if not one.endswith("see --help")))))
+
+    def _named(self, text: str) -> str:
+        """Options by the names that they have on the form."""
+        flags = {one.option.flag: label_of(one.option.name) for one in self.fields.values()}
+        return re.sub(r"--[a-z0-9][a-z0-9-]*", lambda found: flags.get(found[0], found[0]), text)
 
     def _tell(self, text: str) -> None:
         self.trouble.set_text(text)
+        self.trouble.visible = bool(text)
 
     def _clear(self) -> None:
         self._tell("")
@@ -105,28 +111,34 @@ class Form:
     async def check(self) -> None:
         """The forecast, beside what would have to be corrected."""
         values = self.values()
-        if values is None:
+        text = None if values is None else await self._forecast(values)
+        if text is None:
             return
-        self.busy.visible = True
-        try:
-            text = await run.io_bound(lambda: self.project.forecast(self.job, **values))
-        except VerglasError as error:
-            self.show(error)
-            return
-        finally:
-            self.busy.visible = False
         self.forecast.visible = True
         self.forecast.clear()
         with self.forecast:
             ui.html("<h2>Forecast</h2>", sanitize=False)
-            for line in (text or "").splitlines()[1:]:
+            for line in text.splitlines()[1:]:
                 _forecast_line(line)
 
+    async def _forecast(self, values: dict[str, Any]) -> str | None:
+        """None when something is wrong with the input, which is shown then."""
+        self.busy.visible = True
+        try:
+            return await run.io_bound(lambda: self.project.forecast(self.job, **values))
+        except VerglasError as error:
+            self.show(error)
+            return None
+        finally:
+            self.busy.visible = False
+
     async def start(self, hold: bool) -> None:
-        """Ask for the job and go to its page."""
+        """Ask for the job and go to its page. What can be checked now is: not what other jobs are still to make, or another machine is to have."""
         values = self.values()
         how = self.place.how(hold) if values is not None else None
         if values is None or how is None:
+            return
+        if not (hold or how.queue or references(values)) and await self._forecast(values) is None:
             return
         try:
             job: Any = await run.io_bound(lambda: self._ask(values, how))

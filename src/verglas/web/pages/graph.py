@@ -19,11 +19,11 @@ MOST = 300
 def picture(project: Project, job: str) -> tuple[str, int]:
     """(SVG, number of jobs that were left out). `job`: only what it builds on and what builds on it; "" for all."""
     found = watch(project).now()
-    wanted = set(family(found.pipeline, job)) if job else None
+    wanted = set(family(found.graph, job)) if job else None
     jobs = sorted((one for one in found.pipeline.processes if wanted is None or one.name in wanted), key=lambda one: one.number)
     shown = jobs[-MOST:]
     links = {one.name: job_link(project, one.name) for one in shown}
-    return svg(shown, edges(found.pipeline), links, found.details) if shown else "", len(jobs) - len(shown)
+    return svg(shown, edges(found.graph), links, found.details) if shown else "", len(jobs) - len(shown)
 
 
 @ui.page("/p/{key}/graph")
@@ -34,7 +34,7 @@ def graph(key: str, job: str = "") -> None:
         try:
             job = find_name(seen.now().pipeline, job)
         except InputError as error:
-            raise HTTPException(404, str(error)) from error
+            raise HTTPException(404, error.found) from error
     with frame(project, "Graph", "Graph"):
         with ui.element("div").classes("line"):
             ui.html("<h1>Graph</h1>", sanitize=False)
@@ -48,7 +48,7 @@ def graph(key: str, job: str = "") -> None:
             missing("No jobs yet.")
             return
         if left:
-            missing(f"The last {MOST} of {MOST + left} jobs. Open a job and choose \"In the graph\" for its own part of older ones.")
+            missing(f'The last {MOST} of {MOST + left} jobs. Open a job and choose "In the graph" for its own part of older ones.')
         board = ui.html(drawn, sanitize=False).classes("graph")
         version = seen.version
 

@@ -17,7 +17,7 @@ from verglas.web.theme import base, frame, job_link
 from verglas.web.watch import watch
 
 STATES = ("Running", "Scheduled", "Succeeded", "Failed", "Aborted")
-COLUMNS = (("number", "Number"), ("name", "Job"), ("alias", "Second name"), ("stage", "Stage"), ("state", "State"))
+COLUMNS = (("number", "No."), ("name", "Job"), ("stage", "Stage"), ("state", "State"))
 """Those that can be sorted by; times are read for the rows that are shown alone."""
 
 
@@ -37,8 +37,13 @@ class Wish:
 def chosen(found: Snapshot, wish: Wish) -> list[Process]:
     """All jobs that are wished for, in order."""
     words = wish.text.lower().split()
-    kept = [one for one in found.pipeline.processes if (not wish.state or one.state == wish.state) and (not wish.stage or stage_of(one) == wish.stage)
-            and all(word in f"{one.name} {one.alias} {one.type}".lower() for word in words)]
+    kept = [
+        one
+        for one in found.pipeline.processes
+        if (not wish.state or one.state == wish.state)
+        and (not wish.stage or stage_of(one) == wish.stage)
+        and all(word in f"{one.name} {one.alias} {one.type}".lower() for word in words)
+    ]
     key = stage_of if wish.by == "stage" else lambda one: getattr(one, wish.by)
     return sorted(kept, key=lambda one: (key(one), one.number), reverse=wish.down)
 
@@ -52,8 +57,14 @@ def _row(project: Project, one: Process, detail: str) -> dict[str, Any]:
     facts = facts_of(project.root / one.name)
     running = one.state == "Running"
     return {
-        "number": one.number, "name": one.name, "alias": one.alias.rpartition("/")[2], "stage": stage_of(one), "state": one.state, "detail": detail,
-        "link": job_link(project, one.name), "started": _when(facts.started or facts.ended),
+        "number": one.number,
+        "name": one.name,
+        "alias": one.alias.rpartition("/")[2],
+        "stage": stage_of(one),
+        "state": one.state,
+        "detail": detail,
+        "link": job_link(project, one.name),
+        "started": _when(facts.started or facts.ended),
         "time": clock(facts.seconds) if facts.seconds is not None and (facts.ended or running) else "",
     }
 
@@ -96,13 +107,20 @@ class _Table:
             self._field(ui.select({"": "All states"} | {one: one for one in STATES}, value=""), "state").classes("filter")
             self._field(ui.select({"": "All stages"} | {one: one for one in (*STAGES, OTHER)}, value=wish.stage), "stage").classes("filter")
         columns: list[dict[str, Any]] = [{"name": name, "label": words, "field": name, "align": "left", "sortable": True} for name, words in COLUMNS]
-        columns += [{"name": name, "label": words, "field": name, "align": "left"} for name, words in (("started", "Started"), ("time", "Time"))]
-        self.table = ui.table(columns=columns, rows=[], row_key="name", pagination={"rowsPerPage": wish.rows, "rowsNumber": 0, "sortBy": "number",
-                                                                                   "descending": True})
+        columns += [{"name": name, "label": words, "field": name, "align": "left"} for name, words in (("started", "Date"), ("time", "Time"))]
+        self.table = ui.table(
+            columns=columns, rows=[], row_key="name", pagination={"rowsPerPage": wish.rows, "rowsNumber": 0, "sortBy": "number", "descending": True}
+        )
         self.table.props(":rows-per-page-options='[25, 50, 100]' flat binary-state-sort no-data-label='No jobs'").on("request", self._ask)
-        self.table.add_slot("body-cell-name", '<q-td :props="props"><a :href="props.row.link">{{ props.row.name }}</a></q-td>')
-        self.table.add_slot("body-cell-state", """<q-td :props="props"><span :class="'state ' + props.row.state"><i :class="'dot ' + props.row.state"></i>
-            {{ props.row.state }}</span> <span class="hint">{{ props.row.detail }}</span></q-td>""")
+        self.table.add_slot(
+            "body-cell-name",
+            '<q-td :props="props"><a :href="props.row.link">{{ props.row.name }}</a><div class="hint">{{ props.row.alias }}</div></q-td>',
+        )
+        self.table.add_slot(
+            "body-cell-state",
+            """<q-td :props="props" class="wraps"><span :class="'state ' + props.row.state">
+            <i :class="'dot ' + props.row.state"></i> {{ props.row.state }}</span> <span class="hint">{{ props.row.detail }}</span></q-td>""",
+        )
 
     def _field(self, field: Any, name: str, props: str = "") -> Any:
         def changed(event: events.ValueChangeEventArguments) -> None:
@@ -125,7 +143,12 @@ class _Table:
         kept = chosen(found, self.wish)
         first = (self.wish.page - 1) * self.wish.rows
         rows = rows_of(self.project, found, kept[first : first + self.wish.rows])
-        self.table.pagination = {"sortBy": self.wish.by, "descending": self.wish.down, "page": self.wish.page, "rowsPerPage": self.wish.rows,
-                                 "rowsNumber": len(kept)}
+        self.table.pagination = {
+            "sortBy": self.wish.by,
+            "descending": self.wish.down,
+            "page": self.wish.page,
+            "rowsPerPage": self.wish.rows,
+            "rowsNumber": len(kept),
+        }
         if rows != self.table.rows:
             self.table.rows = rows

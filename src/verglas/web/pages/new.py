@@ -7,14 +7,16 @@ from urllib.parse import quote
 from fastapi import HTTPException, Request
 from nicegui import ui
 
-from verglas.api.project import Job, Project
+from verglas.api.job import Job
+from verglas.api.project import Project
 from verglas.errors import InputError, VerglasError
 from verglas.jobs.registry import ENTRIES
 from verglas.project.request import read_request
 from verglas.web.pages.form import Form
 from verglas.web.places import project_of
 from verglas.web.stages import found_types, title, tree
-from verglas.web.theme import base, frame
+from verglas.web.theme import base, frame, said
+from verglas.web.watch import watch
 
 
 @ui.page("/p/{key}/new")
@@ -34,8 +36,12 @@ def types_html(project: Project, text: str) -> str:
     wanted = set(found_types(text))
     parts = []
     for stage, jobs in tree().items():
-        cards = "".join(f"<a class='type' href='{base(project)}/new/{quote(one)}'><b>{escape(title(one))}</b>"
-                        f"<span class='hint'>{escape(ENTRIES[one].summary)}</span></a>" for one in jobs if one in wanted)
+        cards = "".join(
+            f"<a class='type' href='{base(project)}/new/{quote(one)}'><b>{escape(title(one))}</b>"
+            f"<span class='hint'>{escape(ENTRIES[one].summary)}</span></a>"
+            for one in jobs
+            if one in wanted
+        )
         if cards:
             parts.append(f"<h2 style='margin: 14px 0 8px'>{escape(stage)}</h2><div class='types'>{cards}</div>")
     return "".join(parts) or "<p class='hint'>No type of job has these words.</p>"
@@ -65,9 +71,9 @@ def _source(project: Project, name: str) -> Job | None:
     if not name:
         return None
     try:
-        found = project.job(name)
+        found = watch(project).job(name)
         if not found.kind:
             raise InputError(f"there is no job of verglas for {found.type}", where=name)
         return found
     except VerglasError as error:
-        raise HTTPException(404, str(error)) from error
+        raise HTTPException(404, said(str(error)).partition("\nWhat to do")[0]) from error

@@ -23,45 +23,85 @@ class Place:
     """`how(hold)`: what the fields say; None when something is wrong with them."""
 
     def __init__(self, project: Project, old: JobRequest | None) -> None:
+        self.rows: dict[str, ui.element] = {}
         cores, cards = machine()
         common = dict(old.common) if old else {}
-        with ui.expansion("Where and when: this machine, as soon as there is room", value=old is not None and bool(old.after or old.queue)).classes("card") as box:
-            self.after = self._row("Wait for", "Jobs that must have succeeded before; those whose files it reads are waited for anyway.", lambda: ui.select(
-                _jobs(project, old), multiple=True, with_input=True, value=list(old.after) if old else []).props("outlined dense use-chips"))
-            self.where = self._row("Run on", "A queue gives the job to the cluster.", lambda: ui.select(
-                {HERE: "This machine"} | {one: f"Cluster: {one}" for one in BUILT_IN} | {OTHER: "Cluster: another queue file ..."},
-                value=_where(old)).props("outlined dense"))
-            self.file = self._row("Queue file", "TOML file that describes the queue, see docs/cluster.md.", lambda: ui.input(
-                value=old.queue if old and _where(old) == OTHER else "").props("outlined dense"))
-            self.file.parent_slot.parent.parent_slot.parent.bind_visibility_from(self.where, "value", lambda value: value == OTHER)
-            self.cpus = self._row("CPUs", f"Threads; this machine has {cores}.", lambda: ui.number(
-                value=(old.cpus if old else cores), min=1, max=4096, precision=0).props("outlined dense"))
-            self.gpu = self._row("GPU", f"This machine has {cards or 'none'}.", lambda: ui.select(
-                {0: "none", 1: "one"}, value=min(1, old.gpus if old else cards)).props("outlined dense"))
+        with ui.expansion("Where and when: this machine, as soon as there is room", value=old is not None and bool(old.after or old.queue)).classes(
+            "card"
+        ) as box:
+            self.after = self._row(
+                "Wait for",
+                "Jobs that must have succeeded before; those whose files it reads are waited for anyway.",
+                lambda: ui.select(_jobs(project, old), multiple=True, with_input=True, value=list(old.after) if old else []).props(
+                    "outlined dense use-chips"
+                ),
+            )
+            self.where = self._row(
+                "Run on",
+                "A queue gives the job to the cluster.",
+                lambda: ui.select(
+                    {HERE: "This machine"} | {one: f"Cluster: {one}" for one in BUILT_IN} | {OTHER: "Cluster: another queue file ..."},
+                    value=_where(old),
+                ).props("outlined dense"),
+            )
+            self.file = self._row(
+                "Queue file",
+                "TOML file that describes the queue, see docs/cluster.md.",
+                lambda: ui.input(value=old.queue if old and _where(old) == OTHER else "").props("outlined dense"),
+            )
+            self.rows["Queue file"].bind_visibility_from(self.where, "value", lambda value: value == OTHER)
+            self.cpus = self._row(
+                "CPUs",
+                f"Threads; this machine has {cores}.",
+                lambda: ui.number(value=(old.cpus if old else cores), min=1, max=4096, precision=0).props("outlined dense"),
+            )
+            self.gpu = self._row(
+                "GPU",
+                f"This machine has {cards or 'none'}.",
+                lambda: ui.select({0: "none", 1: "one"}, value=min(1, old.gpus if old else cards)).props("outlined dense"),
+            )
             with ui.element("div").classes("full-width").bind_visibility_from(self.where, "value", lambda value: value != HERE):
                 wish = dict(old.wish) if old else {}
-                self.memory = self._row("Memory", "Of each machine.", lambda: ui.number(value=wish.get("memory_gb"), min=1, precision=0).props(
-                    "outlined dense suffix=GB"))
-                self.time = self._row("Time limit", "As the queue writes it, such as 12:00:00.", lambda: ui.input(value=wish.get("time", "")).props("outlined dense"))
-                self.partition = self._row("Partition", "Name of the queue or partition.", lambda: ui.input(value=wish.get("queue", "")).props("outlined dense"))
-            self.seed = self._row("Seed", "Of all random numbers: the same seed gives the same result.", lambda: ui.number(
-                value=common.get("seed", 0), min=0, max=2**31 - 1, precision=0).props("outlined dense"))
+                self.memory = self._row(
+                    "Memory", "Of each machine.", lambda: ui.number(value=wish.get("memory_gb"), min=1, precision=0).props("outlined dense suffix=GB")
+                )
+                self.time = self._row(
+                    "Time limit", "As the queue writes it, such as 12:00:00.", lambda: ui.input(value=wish.get("time", "")).props("outlined dense")
+                )
+                self.partition = self._row(
+                    "Partition", "Name of the queue or partition.", lambda: ui.input(value=wish.get("queue", "")).props("outlined dense")
+                )
+            self.seed = self._row(
+                "Seed",
+                "Of all random numbers: the same seed gives the same result.",
+                lambda: ui.number(value=common.get("seed", 0), min=0, max=2**31 - 1, precision=0).props("outlined dense"),
+            )
         self.where.on_value_change(lambda event: box.props(f'label="Where and when: {_words(event.value)}"'))
 
     def _row(self, name: str, help: str, make: Any) -> Any:
-        with ui.element("div").classes("field narrow" if name not in ("Wait for", "Queue file") else "field"):
+        with ui.element("div").classes("field narrow" if name not in ("Wait for", "Queue file") else "field") as row:
             ui.label(name).classes("name")
             with ui.element("div").classes("control"):
                 control = make()
             ui.label(help).classes("help hint")
+        self.rows[name] = row
         return control
 
     def how(self, hold: bool) -> How | None:
         cluster = self.where.value != HERE
         queue = (self.file.value or "").strip() if self.where.value == OTHER else self.where.value if cluster else ""
         cpus, gpus = int(self.cpus.value or 1), int(self.gpu.value or 0)
-        wish = {"cpus": cpus, "gpus": gpus, "memory_gb": int(self.memory.value) if self.memory.value else None, "time": self.time.value or "",
-                "queue": self.partition.value or ""} if cluster else {}
+        wish = (
+            {
+                "cpus": cpus,
+                "gpus": gpus,
+                "memory_gb": int(self.memory.value) if self.memory.value else None,
+                "time": self.time.value or "",
+                "queue": self.partition.value or "",
+            }
+            if cluster
+            else {}
+        )
         common: dict[str, Any] = {"seed": int(self.seed.value or 0)}
         common |= {"threads": cpus} if cpus != machine()[0] and not cluster else {}
         try:
@@ -72,8 +112,15 @@ class Place:
         if cluster and not queue:
             self.file.error = "Give the file of the queue."
             return None
-        return How(common=common, after=tuple(self.after.value or ()), cpus=None if cluster else cpus, gpus=None if cluster else gpus, queue=queue,
-                   wish={name: value for name, value in wish.items() if value not in (None, "")}, hold=hold)
+        return How(
+            common=common,
+            after=tuple(self.after.value or ()),
+            cpus=None if cluster else cpus,
+            gpus=None if cluster else gpus,
+            queue=queue,
+            wish={name: value for name, value in wish.items() if value not in (None, "")},
+            hold=hold,
+        )
 
 
 def _where(old: JobRequest | None) -> str:

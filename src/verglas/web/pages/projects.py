@@ -10,7 +10,7 @@ from verglas.errors import VerglasError
 from verglas.jobs.folder import PIPELINE
 from verglas.web.pages.folders import choose_folder
 from verglas.web.places import admit, forget, key_of, recent
-from verglas.web.theme import frame, missing, tell
+from verglas.web.theme import frame, missing, said, tell
 
 
 @ui.page("/")
@@ -35,7 +35,7 @@ def _asked(heading: str, hint: str, button: str, action: Callable[[Path], object
         try:
             project = await run.io_bound(action, Path(text).expanduser())
         except VerglasError as error:
-            folder.error = str(error).replace("\n  -> ", ". ")
+            folder.error = said(str(error))
             return
         ui.navigate.to(f"/p/{admit(project)}")  # type: ignore[arg-type]
 
@@ -64,7 +64,8 @@ def _recent() -> None:
                 ui.link(root.name, f"/p/{key_of(root)}")
                 ui.label(str(root)).classes("hint")
             ui.button(icon="close", on_click=lambda root=root: _forget(root)).props("flat round dense").tooltip(
-                f"Take it off this list. The folder with its {PIPELINE} stays as it is.")
+                f"Take it off this list. The folder with its {PIPELINE} stays as it is."
+            )
 
 
 def _forget(root: Path) -> None:

@@ -1,0 +1,144 @@
+"""How far a job is: read from run.out and events.jsonl, only the parts that are new or at the end."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+TAIL = 256 * 1024
+"""Bytes of a log that are looked at."""
+LINE = re.compile(r"(?:\d\d:\d\d:\d\d )?(?P<label>.*?) (?P<done>\d+)/(?P<total>\d+)(?P<rest>, .*)?$")
+LIMIT = re.compile(r"_(A|deg|px|gb|s)$")
+UNITS = {"A": "Å", "deg": "°", "px": "px", "gb": "GB", "s": "s"}
+WORDS = {
+    "resolution": "Resolution",
+    "current_size": "Image size in use",
+    "offset_range": "Search range of offsets",
+    "step_size": "Step size",
+    "ave_pmax": "Mean of the largest probability",
+    "particles": "Particles used",
+    "angular_step": "Angular step",
+    "change_angles": "Change of angles",
+    "change_offsets": "Change of offsets",
+    "accuracy_rot": "Accuracy of rotations",
+    "accuracy_trans": "Accuracy of offsets",
+    "significant": "Significant samples",
+    "effective_poses": "Poses in use",
+    "offset_step": "Step of offsets",
+    "coarse_size": "Image size of the coarse search",
+    "healpix_order": "Healpix order",
+    "switched": "Share that changed class",
+    "subset": "Particles used",
+    "classes": "Classes in use",
+    "volume": "Volume, Å³",
+    "kilodalton": "Mass, kDa",
+    "box_fraction": "Share of the box",
+    "radius": "Radius, Å",
+}
+FIRST = (
+    "resolution_A",
+    "ave_pmax",
+    "change_angles_deg",
+    "change_offsets_A",
+    "angular_step_deg",
+    "switched",
+    "particles",
+    "subset",
+    "effective_poses",
+)
+"""These plots come first."""
+
+
+class Progress(NamedTuple):
+    """`share` 0 to 1; `label` of the stage; `words`: 120 of 1400, 35.1/s, 0:36 left."""
+
+    share: float
+    label: str
+    words: str
+
+
+def tail(path: Path, limit: int = TAIL) -> str:
+    """The last whole lines of a text file, "" where there is none."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - limit))
+            text = file.read(limit).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return text if size <= limit else text.partition("\n")[2]
+
+
+def progress(log: str) -> Progress | None:
+    """From the last line of progress among the last lines of run.out."""
+    for line in reversed(log.splitlines()[-30:]):
+        found = LINE.match(line)
+        if found and int(found["total"]) > 0 and int(found["done"]) <= int(found["total"]):
+            done, total = int(found["done"]), int(found["total"])
+            return Progress(done / total, found["label"], f"{done} of {total}{found['rest'] or ''}")
+    return None
+
+
+@dataclass
+class Events:
+    """events.jsonl as it grows; `read` takes what is new. A line that is not whole yet waits."""
+
+    path: Path
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    _offset: int = 0
+
+    def read(self) -> bool:
+        """Whether anything came."""
+        try:
+            with self.path.open("rb") as file:
+                if file.seek(0, 2) < self._offset:  # the job was started again
+                    self._offset, self.rows = 0, []
+                file.seek(self._offset)
+                content = file.read()
+        except OSError:
+            return False
+        whole = content[: content.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        new = [row for line in whole.splitlines() if (row := _row(line))]
+        self.rows += new
+        return bool(new)
+
+    def warnings(self) -> list[str]:
+        return list(dict.fromkeys(str(row.get("text", "")) for row in self.rows if row.get("event") == "warning"))
+
+    def of(self, *names: str) -> list[dict[str, Any]]:
+        return [row for row in self.rows if row.get("event") in names]
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and "event" in found else None
+
+
+def series(rows: Iterable[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:
+    """Name of a number -> (iteration, number) of the iterations that tell it; those that never change are left out."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for place, row in enumerate(rows, 1):
+        for name, value in row.items():
+            if isinstance(value, int | float) and not isinstance(value, bool) and name not in ("time", "iteration") and not _unknown(name, value):
+                found.setdefault(name, []).append((row.get("iteration", place), value))
+    kept = {name: points for name, points in found.items() if len({value for _, value in points}) > 1}
+    return dict(sorted(kept.items(), key=lambda pair: FIRST.index(pair[0]) if pair[0] in FIRST else len(FIRST)))
+
+
+def _unknown(name: str, value: float) -> bool:
+    """999 stands for a change of poses where there are none to compare with."""
+    return name.startswith("change_") and value >= 999
+
+
+def words_of(name: str) -> str:
+    """resolution_A -> Resolution, Å."""
+    unit = LIMIT.search(name)
+    bare = name[: unit.start()] if unit else name
+    words = WORDS.get(bare, bare.replace("_", " ").capitalize())
+    return f"{words}, {UNITS[unit[1]]}" if unit else words
