@@ -8,8 +8,8 @@ from nicegui import run, ui
 
 from verglas.api.project import Project
 from verglas.errors import VerglasError
-from verglas.io import labels as L
 from verglas.web.data.peek import first_rows
+from verglas.web.data.subset import noun_of
 from verglas.web.data.table import Columns, columns_of, is_open, main_block, open_tables
 from verglas.web.places import file_in
 from verglas.web.theme import base
@@ -58,9 +58,8 @@ def _columns(project: Project, file: str, block: str) -> tuple[dict[str, int], C
 def _grid(project: Project, file: str, columns: Columns, count: int, on_row: str) -> None:
     listed = [{"label": label, "text": values.dtype.kind == "S"} for label, values in columns.values.items()]
     numbers = [one["label"] for one in listed if not one["text"]]
-    able = any(label in columns.values for label in (L.IMAGE_NAME, L.MICROGRAPH_NAME)) and columns.block in ("particles", "micrographs", "")
     config = {"id": uuid4().hex, "block": columns.block, "columns": listed, "rows": count}
-    place(project, "table", file, numbers=numbers, subsets=able and not project.read_only, **config)
+    place(project, "table", file, numbers=numbers, subsets=_selectable(columns) and not project.read_only, **config)
     asked = {"data": f"{base(project)}/data", "file": file, **config}
     source = f"{{getRows: p => import('/static/view_table.js').then(m => m.rows(p, {json.dumps(asked)}))}}".replace("</", "<\\/")
     options: dict[str, Any] = {
@@ -72,6 +71,14 @@ def _grid(project: Project, file: str, columns: Columns, count: int, on_row: str
     if on_row:
         options[":onRowClicked"] = f"e => {{ {on_row} }}"
     ui.aggrid(options, auto_size_columns=False).classes("vg-grid")
+
+
+def _selectable(columns: Columns) -> bool:
+    """Whether its rows can become a Select job."""
+    try:
+        return bool(noun_of(columns))
+    except VerglasError:
+        return False
 
 
 def _column(number: int, one: dict[str, Any]) -> dict[str, Any]:
