@@ -12,6 +12,7 @@ FILE = "RELION_OUTPUT_NODES.star"
 MOVIES, MICROGRAPHS = "MicrographMovieGroupMetadata.star.relion", "MicrographGroupMetadata.star.relion"
 COORDINATES, PARTICLES = "MicrographCoordsGroup.star.relion", "ParticleGroupMetadata.star.relion"
 MAP, HALF_MAP, MASK = "DensityMap.mrc.relion", "DensityMap.mrc.relion.halfmap", "Mask3D.mrc.relion"
+AVERAGES = "Image2DGroupMetadata.star.relion.classaverages"
 OPTIMISER, MODEL, PROCESS, CLASSES = "OptimiserData.star.relion", "ModelData.star.relion", "ProcessData.star.relion", "Image2DStack.mrcs.relion"
 
 Rule = tuple[str, str]
@@ -54,7 +55,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
                     ("postprocess.star", f"{PROCESS}.postprocess"), ("mask.mrc", MASK)),
     "rank-classes": (("particles.star", PARTICLES), ("rank.star", f"{PROCESS}.classrank"), ("ranked_model.star", f"{MODEL}.classrank")),
     "select": (("particles.star", PARTICLES), ("particles_split*.star", PARTICLES), ("micrographs.star", MICROGRAPHS),
-               ("micrographs_split*.star", MICROGRAPHS)),
+               ("micrographs_split*.star", MICROGRAPHS), ("class_averages.star", AVERAGES)),
     "simulate particles": (("particles.star", PARTICLES), ("truth.star", PARTICLES), ("map.mrc", MAP)),
     "map resize": _CHANGED_MAP, "map crop": _CHANGED_MAP, "map lowpass": _CHANGED_MAP, "map symmetrise": _CHANGED_MAP,
     "map flip-hand": _CHANGED_MAP,

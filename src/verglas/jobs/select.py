@@ -19,13 +19,16 @@ class SelectParams(JobParams):
         None, help="Micrograph STAR files, with commas between them, instead of particles.", relion="fn_mic")
     classes: str | None = option(None, help="Classes to keep by number, for example 1,3,7-9.")
     model: Path | None = option(
-        None, help="Table of the classes: run_itNNN_model.star, or rank.star of rank-classes.", relion="fn_model")
+        None, help="Table of the classes: run_itNNN_model.star, or rank.star of rank-classes; those kept are listed in class_averages.star.",
+        relion="fn_model")
     min_class_fraction: float | None = option(
         None, help="Keep classes with at least this share of the particles (rlnClassDistribution).", ge=0, le=1)
     max_class_resolution: float | None = option(
         None, help="Keep classes at least this well resolved (rlnEstimatedResolution).", unit="Å", gt=0)
     min_rank: float | None = option(
         None, help="Keep classes with at least this score (of rank-classes or RELION).", ge=0, le=1, relion="rank_threshold")
+    rows: Path | None = option(
+        None, help="STAR file with a column rlnImageName (for micrographs rlnMicrographName): keep the rows of these names.")
     half: int | None = option(None, help="Keep one of the two half sets (rlnRandomSubset).", choices=(1, 2))
     column: str | None = option(None, help="Keep rows by the value of this column, for example rlnDefocusU.", relion="select_label")
     minimum: float | None = option(None, help="Least value of --column that is kept.", relion="select_minval")
@@ -56,6 +59,8 @@ def check(params: SelectParams, context: Context) -> Plan:
 def run(params: SelectParams, context: Context) -> None:
     import numpy as np
 
+    from verglas.io import labels as L
+    from verglas.jobs.select_classes import AVERAGES, write_averages
     from verglas.jobs.select_tables import write_rows
     from verglas.methods.select import parts
 
@@ -66,6 +71,9 @@ def run(params: SelectParams, context: Context) -> None:
         context.event("step", rule=step.told, before=step.before, after=step.after)
     write_rows(context.output / f"{source.noun}.star", source, found.rows)
     context.log(f"{source.noun}.star: {len(found.rows)} of {total} {source.noun}, {total - len(found.rows)} removed")
+    if params.model is not None:
+        names = write_averages(context.output / AVERAGES, params.model, source.source.integers(L.CLASS_NUMBER)[found.rows])
+        context.log(f"{AVERAGES}: {names} classes")
     sizes: list[int] = []
     if params.split or params.split_size:
         rng = None if params.in_order else np.random.default_rng(context.resources.seed)
@@ -90,14 +98,15 @@ def _check_options(params: SelectParams) -> None:
     asked = [flag for flag, value in of_class.items() if value is not None]
     if asked and params.model is None:
         raise InputError(f"{asked[0]} needs the table of the classes", remedy="give --model run_itNNN_model.star or rank.star")
-    if params.model is not None and not asked:
-        raise InputError("--model without a condition", remedy="give --min-rank, --min-class-fraction or --max-class-resolution")
+    if params.model is not None and not asked and params.classes is None:
+        raise InputError("--model without a condition",
+                         remedy="give --classes, --min-rank, --min-class-fraction or --max-class-resolution")
     if params.split and params.split_size:
         raise InputError("--split and --split-size exclude each other", remedy="give one of them")
     named = params.particles or params.micrographs or ""
-    rules = (params.classes, params.model, params.half, params.column, params.remove_duplicates, params.split, params.split_size)
+    rules = (params.classes, params.model, params.rows, params.half, params.column, params.remove_duplicates, params.split, params.split_size)
     if "," not in named and all(rule is None for rule in rules):
-        raise InputError("nothing to select by", remedy="give --classes, --column, --remove-duplicates, --split or several files to join")
+        raise InputError("nothing to select by", remedy="give --classes, --rows, --column, --remove-duplicates, --split or several files to join")
 
 
 def _selection(params: SelectParams) -> "Selection":

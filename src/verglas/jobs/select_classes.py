@@ -7,10 +7,11 @@ import numpy as np
 
 from verglas.errors import InputError
 from verglas.io import labels as L
-from verglas.io.star import read_star
+from verglas.io.star import Table, read_star, write_star
 from verglas.io.star_columns import Source
 
 FRACTION, RESOLUTION = "rlnClassDistribution", "rlnEstimatedResolution"
+AVERAGES = "class_averages.star"
 SCORES = ("verglasClassScore", "rlnPredictedClassScore", "rlnClassScore")
 
 
@@ -43,6 +44,15 @@ def classes_of_model(path: Path, fraction: float | None, resolution: float | Non
     if not keep.any():
         raise InputError(f"none of the {len(numbers)} classes has {' and '.join(told)}", where=source.where, remedy="relax the limits")
     return numbers[keep], f"{' and '.join(told)} ({int(keep.sum())} of {len(numbers)} classes)"
+
+
+def write_averages(path: Path, model: Path, kept: np.ndarray) -> int:
+    """The rows of the table of classes for the class numbers that occur in `kept` (N,); how many there are."""
+    source = _class_table(model)
+    numbers = source.integers(L.CLASS_NUMBER) if L.CLASS_NUMBER in source.table else np.arange(1, len(source.table) + 1)
+    rows = np.flatnonzero(np.isin(numbers, np.unique(kept)))
+    write_star(path, {"": Table({label: column[rows] for label, column in source.table.columns.items()})})
+    return len(rows)
 
 
 def _class_table(path: Path) -> Source:

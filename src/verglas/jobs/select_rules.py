@@ -1,12 +1,14 @@
 """The conditions of select, one function each, and their order."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from verglas.errors import InputError
 from verglas.io import labels as L
+from verglas.io.star import read_star
 from verglas.io.star_columns import Source, factorise
 from verglas.jobs.select_classes import classes_of_model, numbers_of
 from verglas.jobs.select_tables import Chosen, read_chosen
@@ -60,15 +62,28 @@ def conditions(params: "SelectParams", source: Chosen) -> list[tuple[str, np.nda
     found: list[tuple[str, np.ndarray]] = []
     if params.classes is not None:
         found.append((f"classes {params.classes}", of_classes(source.source, params.classes)))
-    if params.model is not None:
-        limits = (params.min_class_fraction, params.max_class_resolution, params.min_rank)
+    limits = (params.min_class_fraction, params.max_class_resolution, params.min_rank)
+    if params.model is not None and any(one is not None for one in limits):
         kept, told = classes_of_model(params.model, *limits)
         found.append((told, np.isin(source.source.integers(L.CLASS_NUMBER), kept)))
+    if params.rows is not None:
+        found.append(listed(source, params.rows))
     if params.half is not None:
         found.append((f"half {params.half}", source.source.integers(L.HALF) == params.half))
     if params.column is not None:
         found.append(within(source.source, params.column.lstrip("_"), params.minimum, params.maximum))
     return found
+
+
+def listed(source: Chosen, path: Path) -> tuple[str, np.ndarray]:
+    """(the condition in words, rows whose name stands in the table of `path`)."""
+    label = L.IMAGE_NAME if source.noun == "particles" else L.MICROGRAPH_NAME
+    wanted = next((Source(table, str(path), block) for block, table in read_star(path).items() if label in table), None)
+    if wanted is None:
+        raise InputError(f"no column _{label}", where=str(path), remedy=f"give a STAR file with the names of the {source.noun} to keep")
+    names = set(wanted.texts(label).tolist())
+    keep = np.array([name in names for name in source.source.texts(label).tolist()], dtype=bool)
+    return f"listed in {path.name}", keep
 
 
 def of_classes(source: Source, text: str) -> np.ndarray:

@@ -29,8 +29,8 @@ from verglas.report.micrograph_kinds import Layout
 from verglas.report.missing import Missing
 
 
-def load_report(folder: Path, state: State | None = None) -> ReportData:
-    """Read everything a page shows; `state` overrules the exit markers."""
+def load_report(folder: Path, state: State | None = None, *, maps: bool = True) -> ReportData:
+    """Read everything a page shows; `state` overrules the exit markers. Without `maps`: all but their pictures, which is quick."""
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError("no such folder", where=str(folder), remedy="give the folder of a job")
@@ -56,16 +56,14 @@ def load_report(folder: Path, state: State | None = None) -> ReportData:
         model = replace(model, fsc=np.zeros(0)) if model is not None else None  # zeros: classes have no halves
         particles = searched_only(particles) if particles is not None else None
     coverage = _coverage(particles, classes, symmetry)
-    maps = (
-        missing.attempt(path.name, partial(read_views, title, path, with_surface=rank == 0))
-        for rank, (title, path) in enumerate(map_files(folder, numbers[-1] if numbers else None) if classes is None else ())
-    )
+    named = map_files(folder, numbers[-1] if numbers else None) if maps and classes is None else []
+    views = [missing.attempt(path.name, partial(read_views, title, path, with_surface=rank == 0)) for rank, (title, path) in enumerate(named)]
     post = (
         missing.attempt("postprocess.star", lambda: read_postprocess(folder / "postprocess.star"))
         if (folder / "postprocess.star").exists()
         else None
     )
-    shown_maps = tuple(one for one in maps if one is not None)
+    shown_maps = tuple(one for one in views if one is not None)
     return ReportData(
         folder=str(folder.resolve()),
         state=state,

@@ -132,7 +132,7 @@ def _ctf(folder: Path, root: Path | None, row: int, numbers: Row) -> CtfShown | 
     if not isinstance(image, str) or not image:
         return None
     path = placed(folder, root, image)
-    curves = path.with_name(path.name.removesuffix(".ctf") + "_avrot.txt")
+    curves = placed(folder, root, image.removesuffix(":mrc").removesuffix(".ctf") + "_avrot.txt")  # there even where pictures were removed
     found = read_avrot(curves) if curves.is_file() else np.zeros((0, 0))
     picture = thumbnail(path, smooth=0.5) if path.is_file() else None
     if picture is None and not found.size:

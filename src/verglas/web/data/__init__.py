@@ -2,4 +2,6 @@
 
 from fastapi import APIRouter
 
-ROUTERS: tuple[APIRouter, ...] = ()
+from verglas.web.data import image_routes, plot_routes, table_routes, volume_routes
+
+ROUTERS: tuple[APIRouter, ...] = (volume_routes.router, table_routes.router, image_routes.router, plot_routes.router)

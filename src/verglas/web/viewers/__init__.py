@@ -3,20 +3,35 @@
 from collections.abc import Callable
 
 from verglas.api.project import Project
+from verglas.web.viewers.details import ctf, motion
+from verglas.web.viewers.scripts import classes, micrographs, particles, plots, volume
+from verglas.web.viewers.table import table
 
-VIEWERS: dict[str, Callable[[Project, str], None]] = {}
+VIEWERS: dict[str, Callable[[Project, str], None]] = {
+    "volume": volume, "classes": classes, "particles": particles, "micrographs": micrographs, "ctf": ctf, "motion": motion, "plots": plots,
+    "table": table,
+}
+BY_LABEL = {
+    "MicrographGroupMetadata": ["micrographs", "table"], "MicrographsData": ["micrographs", "table"], "MicrographMovieGroupMetadata": ["table"],
+    "MicrographMoviesData": ["table"], "MicrographCoordsGroup": ["micrographs", "table"], "MicrographsCoords": ["micrographs", "table"],
+    "ParticleGroupMetadata": ["particles", "table", "micrographs"], "ParticlesData": ["particles", "table", "micrographs"],
+    "Image2DStack": ["classes", "particles"], "ModelData": ["classes", "plots", "table"], "OptimiserData": ["plots", "table"],
+    "ProcessData": ["plots", "table"], "DensityMap": ["volume"], "Mask3D": ["volume"],
+}
+BY_NAME = (
+    ("micrographs_ctf.star", ["ctf", "micrographs", "table"]), ("corrected_micrographs.star", ["motion", "micrographs", "table"]),
+    ("rank.star", ["classes", "table"]), ("_model.star", ["classes", "plots", "table"]), ("_classes.mrcs", ["classes", "particles"]),
+    ("_optimiser.star", ["classes", "plots", "table"]), ("_data.star", ["particles", "table"]), ("postprocess.star", ["plots", "table"]),
+    ("fsc.star", ["plots", "table"]), ("particles.star", ["particles", "table", "micrographs"]), ("autopick.star", ["micrographs", "table"]),
+    ("manualpick.star", ["micrographs", "table"]), ("micrographs.star", ["micrographs", "table"]), (".mrcs", ["particles"]), (".mrc", ["volume"]),
+    (".map", ["volume"]), (".ccp4", ["volume"]), (".star", ["table"]),
+)
+TITLES = {"volume": "Map", "classes": "Classes", "particles": "Particles", "micrographs": "Micrographs", "ctf": "CTF", "motion": "Motion",
+          "plots": "Curves", "table": "Table"}
+"""What a button that opens the viewer says."""
 
 
 def viewers_for(name: str) -> list[str]:
     """The viewers that fit a file, by its name in the project or by RELION's label of its kind; the best one first."""
-    kind = name.partition(".")[0]
-    by_label = {
-        "MicrographGroupMetadata": ["micrographs", "table"], "MicrographsData": ["micrographs", "table"],
-        "MicrographMovieGroupMetadata": ["table"], "MicrographMoviesData": ["table"], "MicrographCoordsGroup": ["micrographs"],
-        "MicrographsCoords": ["micrographs"], "ParticleGroupMetadata": ["particles", "table"], "ParticlesData": ["particles", "table"],
-        "Image2DStack": ["classes"], "ModelData": ["classes", "table"], "OptimiserData": ["table"], "ProcessData": ["plots", "table"],
-        "DensityMap": ["volume"], "Mask3D": ["volume"],
-    }
-    by_ending = {".mrcs": ["particles"], ".mrc": ["volume"], ".map": ["volume"], ".star": ["table"]}
-    wanted = by_label.get(kind) or next((found for ending, found in by_ending.items() if name.endswith(ending)), [])
-    return [one for one in wanted if one in VIEWERS]
+    found = BY_LABEL.get(name.partition(".")[0]) if "/" not in name else None
+    return list(found or next((fits for ending, fits in BY_NAME if name.endswith(ending)), []))

@@ -1,0 +1,148 @@
+// What the viewers share: elements, sliders, and talking to the data routes.
+
+export function el(tag, properties = {}, ...children) {
+  const one = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name in one) one[name] = value; else one.setAttribute(name, value);
+  }
+  one.append(...children.filter(child => child !== null && child !== undefined));
+  return one;
+}
+
+export function address(config, path, values = {}) {
+  const query = Object.entries(values).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return config.data + path + "?" + new URLSearchParams(query);
+}
+
+export async function get(url) {
+  return explained(await fetch(url));
+}
+
+export async function json(url) {
+  return (await get(url)).json();
+}
+
+export async function post(url, body) {
+  const answer = await fetch(url, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  return (await explained(answer)).json();
+}
+
+async function explained(answer) {
+  if (answer.ok) return answer;
+  let text = `${answer.status} ${answer.statusText}`;
+  try {
+    const detail = (await answer.json()).detail;
+    text = typeof detail === "string" ? detail : detail.map(one => one.msg).join("; ");
+  } catch { /* no JSON: the status says it */ }
+  throw new Error(text);
+}
+
+// Only the newest call runs after the one in flight: a slider never piles up requests.
+export function newest(work) {
+  let running = false, waiting = null;
+  return async function run(...values) {
+    if (running) { waiting = values; return; }
+    running = true;
+    try { await work(...values); } finally {
+      running = false;
+      if (waiting) { const next = waiting; waiting = null; run(...next); }
+    }
+  };
+}
+
+export function later(work, pause = 150) {
+  let timer = 0;
+  return (...values) => { clearTimeout(timer); timer = setTimeout(() => work(...values), pause); };
+}
+
+export function number(value, digits = 4) {
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  if (Number.isInteger(value) && Math.abs(value) < 1e7) return value.toLocaleString("en").replaceAll(",", "\u202f");
+  return String(Number(value.toPrecision(digits)));
+}
+
+export function slider(title, { low, high, step = "any", value, unit = "", help = "", text = number }, change) {
+  const shown = el("output"), input = el("input", { type: "range", min: low, max: high, step, value, title: help, ariaLabel: title });
+  const label = el("label", { className: "vg-slider", title: help }, el("span", { textContent: title }), input, shown);
+  const tell = () => { shown.textContent = text(Number(input.value)) + (unit ? " " + unit : ""); };
+  input.addEventListener("input", () => { tell(); change(Number(input.value)); });
+  tell();
+  label.set = (wanted, from, to) => {
+    if (from !== undefined) { input.min = from; input.max = to; }
+    input.value = wanted;
+    tell();
+  };
+  label.value = () => Number(input.value);
+  return label;
+}
+
+export function choice(title, options, value, change, help = "") {
+  const list = el("select", { ariaLabel: title }, ...options.map(([key, text]) => el("option", { value: key, textContent: text, selected: key === value })));
+  list.addEventListener("change", () => change(list.value));
+  const label = el("label", { className: "vg-choice", title: help }, el("span", { textContent: title }), list);
+  label.list = list;
+  return label;
+}
+
+export function button(text, press, help = "", kind = "") {
+  const one = el("button", { type: "button", className: "vg-button " + kind, textContent: text, title: help });
+  one.addEventListener("click", press);
+  return one;
+}
+
+export function tick(title, value, change, help = "") {
+  const box = el("input", { type: "checkbox", checked: value });
+  box.addEventListener("change", () => change(box.checked));
+  const label = el("label", { className: "vg-tick", title: help }, box, el("span", { textContent: title }));
+  label.box = box;
+  return label;
+}
+
+export function entry(title, { value = "", list = null, placeholder = "", help = "", size = 24 }, change) {
+  const input = el("input", { type: "text", value, placeholder, size, ariaLabel: title });
+  const label = el("label", { className: "vg-choice", title: help }, el("span", { textContent: title }), input);
+  if (list) {
+    const id = "list" + Math.random().toString(36).slice(2);
+    label.append(el("datalist", { id }, ...list.map(one => el("option", { value: one }))));
+    input.setAttribute("list", id);
+  }
+  input.addEventListener("change", () => change(input.value.trim()));
+  label.input = input;
+  return label;
+}
+
+// A line that says what went wrong, or which job was made.
+export function notice() {
+  const box = el("div", { className: "vg-notice", hidden: true, role: "status" });
+  box.fail = error => { box.hidden = false; box.className = "vg-notice bad"; box.replaceChildren(...lines(error.message || String(error))); };
+  box.say = (text, link = null) => {
+    box.hidden = false;
+    box.className = "vg-notice";
+    box.replaceChildren(text + " ", link ? el("a", { href: link[0], textContent: link[1] }) : "");
+  };
+  box.clear = () => { box.hidden = true; };
+  return box;
+}
+
+function lines(text) {
+  return text.split("\n").map(line => el("div", { textContent: line.replace(/^\s*->\s*/, "What to do: ") }));
+}
+
+export function made(box, config, job, what = "The subset") {
+  box.say(`${what} is a new job, which begins when it is its turn:`, [encodeURI(`${config.base}/job/${job}`), job]);
+}
+
+export function colour(name) {
+  return getComputedStyle(document.querySelector(".vg") || document.body).getPropertyValue(name).trim() || "#888";
+}
+
+// The drawing area of a canvas in CSS pixels, sharp on any screen.
+export function sharp(canvas, width, height) {
+  const ratio = window.devicePixelRatio || 1;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  canvas.style.height = height + "px";
+  const pen = canvas.getContext("2d");
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  return pen;
+}
