@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
+
+from verglas.runtime.strips import strips
 
 HOT_SIGMA = 6.0
 ROWS = 16
@@ -47,13 +49,16 @@ def spline(b: int) -> np.ndarray:
     return np.convolve(np.convolve(box, box), box).astype(np.float32)
 
 
-@njit(parallel=True, nogil=True, fastmath=True, cache=True)
-def _take(raw, gain, total, small, taps, b):  # type: ignore[no-untyped-def]
-    """total += raw gain; small[j, i] = sum over u, v of taps[u] taps[v] (raw gain)[j b + u - (b - 1), i b + v - (b - 1)], edges repeated."""
+@njit(nogil=True, fastmath=True, cache=True)
+def _take(raw, gain, total, small, taps, b, begin_block, end_block):  # type: ignore[no-untyped-def]
+    """total += raw gain; small[j, i] = sum over u, v of taps[u] taps[v] (raw gain)[j b + u - (b - 1), i b + v - (b - 1)], edges repeated.
+
+    Of the blocks of ROWS small rows from begin_block to end_block.
+    """
     ny, nx = raw.shape
     my, mx = small.shape
     blocks = (my + ROWS - 1) // ROWS
-    for block in prange(blocks):
+    for block in range(begin_block, end_block):
         first, last = block * ROWS, min(block * ROWS + ROWS, my)
         begin, end = first * b, (ny if block == blocks - 1 else last * b)
         band = np.empty((ROWS * b + 3 * b, nx), np.float32)
@@ -97,7 +102,7 @@ def condition(frames: Iterable[np.ndarray], count: int, gain: np.ndarray, defect
         if raw is None:
             raw = np.empty((count, ny, nx), frame.dtype)
         raw[i] = frame
-        _take(raw[i], gain, total, small[i], taps, b)
+        strips(_take, -(-small.shape[1] // ROWS), raw[i], gain, total, small[i], taps, b)
     assert raw is not None
     known = gain == 0 if defects is None else defects | (gain == 0)
     hot, m, sigma = hot_pixels(total, known)
