@@ -126,16 +126,17 @@ def command(project: Path, output: str, *more: str) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.slow
-def test_two_workers_killed_and_gone_on_with_make_what_one_process_makes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [("--workers", "2"), ()], ids=["workers", "threads"])
+def test_two_at_once_killed_and_gone_on_with_make_what_one_process_makes(tmp_path: Path, more: tuple[str, ...]) -> None:
     rng = np.random.default_rng(3)
     names = [f"m{i}.tiff" for i in range(6)]
     for i, name in enumerate(names):
         write_tiff(tmp_path / name, rng.poisson(3 * brightness(i)))
     (tmp_path / "movies.star").write_text(STAR + "".join(f"{name} 1\n" for name in names))
-    one = command(tmp_path, "one")
+    one = command(tmp_path, "one", "--threads", "1")
     shown, _ = one.communicate(timeout=300)
     assert one.returncode == 0, shown
-    two = command(tmp_path, "two", "--workers", "2")
+    two = command(tmp_path, "two", *more)
     until = time.monotonic() + 300
     while not ((tmp_path / "two" / ROWS).exists() and (tmp_path / "two" / ROWS).read_text().count("\n") >= 2):
         assert two.poll() is None and time.monotonic() < until

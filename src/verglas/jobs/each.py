@@ -41,7 +41,8 @@ def each(
     """work(i) for every key, those that have a row in this folder excepted; in the order of `keys`.
 
     `work` writes its own files (atomically) and returns a row of numbers and texts. With more than one worker it must be picklable.
-    `workers`: see `workers_option`. memory: bytes of one item, of work that may be done in several threads of this process at once. Raises Stopped between two items when asked to, with all finished rows on disk.
+    `workers`: see `workers_option`. memory: bytes of one item, of work that may be done in several threads of this process at once.
+    Raises Stopped between two items when asked to, with all finished rows on disk.
     """
     path = context.output / ROWS
     known = read_rows(path) if context.continuing else {}

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numba
@@ -19,7 +20,7 @@ def strips(kernel: Callable[..., Any], count: int, *args: Any) -> None:
         kernel(*args, 0, count)
         return
     edges = [count * k // threads for k in range(threads + 1)]
-    for part in [_pool(numba.get_num_threads()).submit(kernel, *args, a, b) for a, b in zip(edges, edges[1:])]:
+    for part in [_pool(numba.get_num_threads()).submit(kernel, *args, a, b) for a, b in pairwise(edges)]:
         part.result()
 
 

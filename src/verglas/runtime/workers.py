@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from verglas.errors import InputError, VerglasError
-from verglas.runtime.resources import keep_memory, one_heap
+from verglas.runtime.resources import keep_memory, one_heap, torch_threads
 
 Work = Callable[[int], dict[str, object]]
 RETRIES = 2
@@ -48,7 +48,8 @@ class Done:
 class Pool:
     """`count` processes of this machine, each with a GPU of its own if there are any; or the workers of the scheduler at `address`
     (tcp://host:port, or the file that `dask scheduler --scheduler-file` writes). A worker does one item at a time with `threads` threads;
-    this process, if it is the only one, `together` of them, each in a thread of its own that starts `threads` more."""
+    this process, if it is the only one, `together` of them, each in a thread of its own, in which torch has
+    one thread and compiled loops have `threads`."""
 
     count: int = 1
     threads: int = 1
@@ -103,7 +104,7 @@ def spread(pool: Pool, work: Work, items: list[int]) -> Generator[Done, None, No
 def _together(pool: Pool, work: Work, items: list[int]) -> Generator[Done, None, None]:
     """Several items at once in threads of this process; those that are under way when the iterator is closed are finished, their rows lost."""
     one_heap()
-    with ThreadPoolExecutor(pool.together, "item", _prepare, (pool.threads,)) as threads:
+    with torch_threads(1), ThreadPoolExecutor(pool.together, "item", _numba_threads, (pool.threads,)) as threads:
         waiting, running = iter(items), set[Future[Done]]()
         while True:
             running |= {threads.submit(attempt, work, index) for index in islice(waiting, pool.together - len(running))}
@@ -121,12 +122,18 @@ def _attempt(work: Work, threads: int, index: int) -> Done:
 
 def _prepare(threads: int) -> None:
     """A worker as `resources.apply` makes the process of a job."""
-    import numba
     import torch
 
     keep_memory()
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
+    _numba_threads(threads)
+
+
+def _numba_threads(threads: int) -> None:
+    """Of the calling thread."""
+    import numba
+
     numba.set_num_threads(min(threads, int(numba.config.NUMBA_NUM_THREADS)))  # type: ignore[attr-defined]
 
 

@@ -113,16 +113,40 @@ def condition(frames: Iterable[np.ndarray], count: int, gain: np.ndarray, defect
     return Movie(raw, gain, bad, values, np.argwhere(hot)[:, ::-1], small, b, m / count)
 
 
+@njit(nogil=True, cache=True)
+def _moments(total, known, limit):  # type: ignore[no-untyped-def]
+    """Mean, standard deviation and number of the pixels up to `limit` that are not known to be bad, in double precision about the first of
+    them."""
+    count, first, second = 0, 0.0, 0.0
+    middle = 0.0
+    for y in range(total.shape[0]):
+        number, one, two = 0, 0.0, 0.0
+        for x in range(total.shape[1]):
+            value = np.float64(total[y, x])
+            if not known[y, x] and total[y, x] <= limit:
+                if count == 0 and number == 0:
+                    middle = value
+                number += 1
+                one += value - middle
+                two += (value - middle) ** 2
+        count, first, second = count + number, first + one, second + two
+    if count == 0:
+        return np.nan, np.nan, 0
+    mean = first / count
+    return middle + mean, np.sqrt(max(second / count - mean * mean, 0.0)), count
+
+
 def hot_pixels(total: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, float, float]:
     """(S > m + 6 sigma (ny, nx) bool, m, sigma) over the pixels that are not `known` to be bad.
 
     A few very hot pixels widen sigma so that weaker ones hide behind them; sigma is therefore taken again without those that were found.
     """
-    good = total[~known] if known.any() else total.reshape(-1)
-    m, sigma = float(good.mean(dtype=np.float64)), float(good.std(dtype=np.float64))
-    rest = good[good <= m + HOT_SIGMA * sigma]
-    if len(rest) > 0.999 * len(good):
-        m, sigma = float(rest.mean(dtype=np.float64)), float(rest.std(dtype=np.float64))
+    m, sigma, count = _moments(total, known, np.float32(np.inf))
+    limit = m + HOT_SIGMA * sigma
+    if np.isfinite(limit):
+        rest = _moments(total, known, np.float32(limit))
+        if rest[2] > 0.999 * count:
+            m, sigma = rest[:2]
     return (total > m + HOT_SIGMA * sigma) & ~known, m, sigma
 
 

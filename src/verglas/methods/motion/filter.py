@@ -37,7 +37,8 @@ class Filtered:
 def filtered(
     spectra: Tensor, shape: tuple[int, int], scale: float, shifts: Tensor, pixel_size: float, dose: np.ndarray, voltage_kv: float
 ) -> Filtered:
-    """spectra (F, sy, sx // 2 + 1) of pictures `shape` = (my, mx) with pixels of `scale` px, cut to (sy, sx) = `used_size`; shifts (F, 2) px bring the frames together; dose (F,) e/Å² in the middle of each."""
+    """spectra (F, sy, sx // 2 + 1) of pictures `shape` = (my, mx) with pixels of `scale` px, cut to (sy, sx) = `used_size`;
+    shifts (F, 2) px bring the frames together; dose (F,) e/Å² in the middle of each."""
     (my, mx), device = shape, spectra.device
     highest = min(scale * pixel_size / FINEST, 0.47)
     size = used_size(shape, scale * pixel_size)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import pi
 
 import numpy as np
@@ -42,6 +43,13 @@ class DoseBasis:
 
 def dose_basis(dose: np.ndarray, highest: float, voltage_kv: float) -> DoseBasis:
     """For exposures dose (F,) e/Å² and frequencies up to `highest` 1/Å; the smallest R with an error below RANK_ERROR everywhere."""
+    return _dose_basis(tuple(dose.tolist()), highest, voltage_kv)
+
+
+@lru_cache(maxsize=4)
+def _dose_basis(exposures: tuple[float, ...], highest: float, voltage_kv: float) -> DoseBasis:
+    """The same for all movies of a job, as a rule."""
+    dose = np.array(exposures)
     s = np.linspace(0.0, highest, SHELLS)
     w = attenuation(s, dose, voltage_kv).T
     w /= np.sqrt((w**2).sum(1, keepdims=True))

@@ -33,7 +33,8 @@ def warped_sums(
     """
     _, ny, nx = raw.shape
     out = np.empty((len(weights), ny, nx), np.float32)
-    rows = int(np.clip(STRIP_BYTES // (4 * int((weights != 0).any(1).sum()) * nx), CELL, 64)) // CELL * CELL  # sums stay in the cache of a core
+    kinds = max(1, int((weights != 0).sum(0).max()))
+    rows = int(np.clip(STRIP_BYTES // (4 * kinds * nx) // CELL * CELL, 2 * CELL, 4 * CELL))  # whose sums stay in the cache of a core
     strips(_warp, -(-ny // rows), raw, gain, *mend, shift, weights, out, rows, min(reach, nx), TABLE)
     return out
 
