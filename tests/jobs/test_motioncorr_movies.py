@@ -119,8 +119,8 @@ def test_a_turned_gain_and_defects(tmp_path: Path, rotation: int, flip: int) -> 
     assert read_motion(tmp_path / "out/m.star").defects == str(tmp_path / "defects.txt")
 
 
-def command(project: Path, output: str, *more: str) -> "subprocess.Popen[str]":
-    arguments = ["--movies", "movies.star", "--dose-per-frame", "2", "--output", output, "--threads", "2", *more]
+def command(project: Path, output: str, *more: str, threads: int = 2) -> "subprocess.Popen[str]":
+    arguments = ["--movies", "movies.star", "--dose-per-frame", "2", "--output", output, "--threads", str(threads), *more]
     return subprocess.Popen([sys.executable, "-m", "verglas", "motioncorr", *arguments], cwd=project, text=True, start_new_session=True,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
@@ -133,7 +133,7 @@ def test_two_at_once_killed_and_gone_on_with_make_what_one_process_makes(tmp_pat
     for i, name in enumerate(names):
         write_tiff(tmp_path / name, rng.poisson(3 * brightness(i)))
     (tmp_path / "movies.star").write_text(STAR + "".join(f"{name} 1\n" for name in names))
-    one = command(tmp_path, "one", "--threads", "1")
+    one = command(tmp_path, "one", threads=1)
     shown, _ = one.communicate(timeout=300)
     assert one.returncode == 0, shown
     two = command(tmp_path, "two", *more)

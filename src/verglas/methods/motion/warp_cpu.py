@@ -1,6 +1,7 @@
 """The weighted sums of moved frames on the CPU: one pass over the frames, a strip of output rows at a time, no frame kept as float."""
 
 import numpy as np
+import torch
 from numba import njit
 
 from verglas.runtime.strips import strips
@@ -32,7 +33,7 @@ def warped_sums(
     weights (R, F) -> (R, ny, nx) float32. Frames are periodic. max |shift| + 4 <= reach, whole px.
     """
     _, ny, nx = raw.shape
-    out = np.empty((len(weights), ny, nx), np.float32)
+    out = torch.empty(len(weights), ny, nx).numpy()  # at an address that suits transforms: they round differently at others
     kinds = max(1, int((weights != 0).sum(0).max()))
     rows = int(np.clip(STRIP_BYTES // (4 * kinds * nx) // CELL * CELL, 2 * CELL, 4 * CELL))  # whose sums stay in the cache of a core
     strips(_warp, -(-ny // rows), raw, gain, *mend, shift, weights, out, rows, min(reach, nx), TABLE)
