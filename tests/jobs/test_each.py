@@ -11,10 +11,10 @@ import pytest
 
 from verglas.errors import DataError, InputError
 from verglas.jobs.context import Context, Stopped, StopRequest
-from verglas.jobs.each import ROWS, check_workers, each, read_rows
+from verglas.jobs.each import ROWS, check_workers, each, pool_of, read_rows
 from verglas.runtime.resources import Resources
 from verglas.runtime.workers import Disconnected
-from verglas.testing.items import Square
+from verglas.testing.items import Meeting, Square
 
 KEYS = [f"movies/{n}.tiff" for n in range(6)]
 
@@ -23,13 +23,36 @@ def context_of(folder: Path, continuing: bool = False) -> Context:
     return Context(folder, folder, Resources(threads=2), continuing=continuing)
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_rows_in_order_and_failures_with_reasons(tmp_path: Path, workers: str) -> None:
-    found = each(context_of(tmp_path), KEYS, Square(tmp_path, bad=(2,)), workers)
+@pytest.mark.parametrize(("workers", "memory"), [("1", 0.0), ("1", 1.0), ("2", 0.0)])
+def test_rows_in_order_and_failures_with_reasons(tmp_path: Path, workers: str, memory: float) -> None:
+    found = each(context_of(tmp_path), KEYS, Square(tmp_path, bad=(2,)), workers, memory=memory)
     assert [one.key for one in found] == KEYS
     assert [one.row and one.row["square"] for one in found] == [0, 1, None, 9, 16, 25]
     assert "no such movie" in found[2].reason and "look" in found[2].reason
     assert set(read_rows(tmp_path / ROWS)) == set(KEYS)
+
+
+def test_items_at_once_in_threads_of_this_process(tmp_path: Path) -> None:
+    """Each waits for another one to be under way: one after the other, none would end."""
+    found = each(context_of(tmp_path), KEYS, Meeting(threading.Barrier(2)), memory=1.0)
+    assert [one.row and one.row["square"] for one in found] == [n**2 for n in range(6)]
+
+
+def test_as_many_at_once_as_threads_items_and_memory_allow(tmp_path: Path) -> None:
+    context = Context(tmp_path, tmp_path, Resources(threads=8, memory_gb=10))
+    for items, gib, together, threads in ((100, 1.0, 8, 1), (100, 3.0, 3, 2), (2, 1.0, 2, 4), (100, 20.0, 1, 8), (100, 0.0, 1, 8)):
+        pool = pool_of(context, "1", items, gib * 2**30)
+        assert (pool.count, pool.together, pool.threads) == (1, together, threads)
+    assert pool_of(context, "4", 100, 1.0).together == 1
+
+
+def test_stops_with_items_under_way(tmp_path: Path) -> None:
+    with pytest.raises(Stopped):
+        each(Context(tmp_path, tmp_path, Resources(threads=2), stop=StopRequest(asked=True)), KEYS, Square(tmp_path, seconds=0.05), memory=1.0)
+    assert len(read_rows(tmp_path / ROWS)) >= 1
+    assert len(list(tmp_path.glob("mark*"))) < len(KEYS)
+    found = each(context_of(tmp_path, continuing=True), KEYS, Square(tmp_path), memory=1.0)
+    assert [one.row and one.row["square"] for one in found] == [n**2 for n in range(6)]
 
 
 def test_a_lost_worker_loses_nothing(tmp_path: Path) -> None:

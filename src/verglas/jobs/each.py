@@ -15,6 +15,7 @@ from verglas.jobs.context import Context
 from verglas.jobs.journal import plain
 from verglas.jobs.spec import option
 from verglas.jobs.tell import Reporter
+from verglas.runtime.resources import GIB, memory_budget
 from verglas.runtime.workers import Disconnected, Pool, spread
 
 ROWS = "rows.jsonl"
@@ -34,12 +35,14 @@ class Outcome:
 
 
 def each(
-    context: Context, keys: Sequence[str], work: Callable[[int], dict[str, object]], workers: str = "1", label: str = "micrographs"
+    context: Context, keys: Sequence[str], work: Callable[[int], dict[str, object]], workers: str = "1", label: str = "micrographs",
+    memory: float = 0.0
 ) -> list[Outcome]:
     """work(i) for every key, those that have a row in this folder excepted; in the order of `keys`.
 
     `work` writes its own files (atomically) and returns a row of numbers and texts. With more than one worker it must be picklable.
-    `workers`: see `workers_option`. Raises Stopped between two items when asked to, with all finished rows on disk.
+    `workers`: see `workers_option`. memory: bytes of one item, of work that may be done in several threads of this process at once.
+    Raises Stopped between two items when asked to, with all finished rows on disk.
     """
     path = context.output / ROWS
     known = read_rows(path) if context.continuing else {}
@@ -50,7 +53,7 @@ def each(
         context.log(f"{len(keys) - len(todo)} of {len(keys)} {label} are done already")
     context.event("items", total=len(keys), label=label)
     failed, done, reporter = 0, len(keys) - len(todo), Reporter(context, len(keys), PAGES)
-    results = spread(pool_of(context, workers, len(todo)), work, todo)
+    results = spread(pool_of(context, workers, len(todo), memory), work, todo)
     try:
         with path.open("a", encoding="utf-8") as file:
             if path.stat().st_size:
@@ -97,13 +100,19 @@ def check_workers(workers: str) -> None:
                          where="--workers", remedy="give the number of processes, 0 for one on each core")
 
 
-def pool_of(context: Context, workers: str, items: int) -> Pool:
-    """Of this machine: no more workers than there are items, each with its share of the threads and GPUs. Workers elsewhere keep theirs."""
+def pool_of(context: Context, workers: str, items: int, memory: float = 0.0) -> Pool:
+    """Of this machine: no more workers than there are items, each with its share of the threads and GPUs. Workers elsewhere keep theirs.
+
+    A single worker does as many items at once as there are threads and as the memory budget holds, if an item is known to take `memory` bytes.
+    """
     threads, gpus = context.resources.threads, _gpus(context.resources.device)
     if not workers.isdigit():
         return Pool(threads=threads, address=workers)
     count = max(1, min(int(workers) or len(gpus) or threads, items))
-    return Pool(count, max(1, threads // count), gpus)
+    if count > 1 or gpus or memory == 0:
+        return Pool(count, max(1, threads // count), gpus)
+    together = max(1, min(threads, items, int(memory_budget(context.resources) * GIB / memory)))
+    return Pool(threads=max(1, threads // together), together=together)
 
 
 def _gpus(device: str) -> tuple[int, ...]:

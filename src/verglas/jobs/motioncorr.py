@@ -47,12 +47,13 @@ def check(params: MotionParams, context: Context) -> Plan:
     found = open_movies(params, context)
     ny, nx = found.shape
     used = found.frames if params.last_frame < 0 else params.last_frame - params.first_frame + 1
-    gib = found.memory / 2**30
+    pool = pool_of(context, params.workers, len(found.movies), found.memory)
+    gib, each_worker = pool.together * found.memory / 2**30, " for each worker" if pool.count > 1 or pool.address else ""
     lines = (
         PlanLine("movies", f"{len(found.movies)}", f"{nx} x {ny} px, {found.frames} frames in the first"),
         PlanLine("exposure", f"{found.dose * used + params.pre_exposure:.1f} e/Å²", f"{found.dose:g} per frame"),
         PlanLine("motion", found.motion),
-        PlanLine("memory", f"{gib:.1f} GiB for each worker", "a movie as it is stored, and a smaller copy"),
+        PlanLine("memory", f"{gib:.1f} GiB{each_worker}", f"{pool.together} at once: each as it is stored, and a smaller copy"),
     )
     return Plan(lines, found.warnings, found.inputs, found)
 
@@ -63,9 +64,9 @@ def run(params: MotionParams, context: Context) -> None:
     from verglas.jobs.motioncorr_work import MotionWork
 
     found = context.found if isinstance(context.found, FoundMovies) else open_movies(params, context)
-    own = replace(context.resources, threads=pool_of(context, params.workers, len(found.movies)).threads)
+    own = replace(context.resources, threads=pool_of(context, params.workers, len(found.movies), found.memory).threads)
     work = MotionWork(params, context.output, context.project, own, found.movies, found.dose, found.gain)
-    outcomes = each(context, [str(name) for name in found.movies.name], work, params.workers, "movies")
+    outcomes = each(context, [str(name) for name in found.movies.name], work, params.workers, "movies", found.memory)
     write_joint_star(context, params, found.movies, outcomes)
     tell(context, outcomes)
 

@@ -172,6 +172,14 @@ LARGE = 128 << 20
 """Bytes."""
 
 
+def one_heap() -> None:
+    """Before threads that work on items of their own: the heap of a thread keeps no block of more than 64 MB, the one of the process does."""
+    library = _glibc()
+    if library is not None:
+        arena_max = -8
+        library.mallopt(arena_max, 1)
+
+
 def release_memory(needed: float) -> None:
     """Return freed blocks to the system if `needed` bytes are a large block, which finds no room among the small holes."""
     library = _glibc()

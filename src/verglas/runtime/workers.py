@@ -1,13 +1,14 @@
 """A pool of workers for independent items: this process, processes of this machine, or the workers of a dask scheduler elsewhere."""
 
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from verglas.errors import InputError, VerglasError
-from verglas.runtime.resources import keep_memory
+from verglas.runtime.resources import keep_memory, one_heap, torch_threads
 
 Work = Callable[[int], dict[str, object]]
 RETRIES = 2
@@ -46,12 +47,15 @@ class Done:
 @dataclass(frozen=True)
 class Pool:
     """`count` processes of this machine, each with a GPU of its own if there are any; or the workers of the scheduler at `address`
-    (tcp://host:port, or the file that `dask scheduler --scheduler-file` writes). A worker does one item at a time with `threads` threads."""
+    (tcp://host:port, or the file that `dask scheduler --scheduler-file` writes). A worker does one item at a time with `threads` threads;
+    this process, if it is the only one, `together` of them, each in a thread of its own, in which torch has
+    one thread and compiled loops have `threads`."""
 
     count: int = 1
     threads: int = 1
     gpus: tuple[int, ...] = ()
     address: str = ""
+    together: int = 1
 
 
 def attempt(work: Work, index: int) -> Done:
@@ -59,13 +63,16 @@ def attempt(work: Work, index: int) -> Done:
     try:
         return Done(index, work(index))
     except MemoryError:
-        return Done(index, None, "out of memory: give fewer --workers")
+        return Done(index, None, "out of memory: give fewer --workers or --threads")
     except Exception as error:
         return Done(index, None, str(error) if isinstance(error, VerglasError) else f"{type(error).__name__}: {error}")
 
 
 def spread(pool: Pool, work: Work, items: list[int]) -> Generator[Done, None, None]:
     """The items in the order in which they finish. Closing the iterator drops what has not begun."""
+    if pool.together > 1:
+        yield from _together(pool, work, items)
+        return
     if pool.count <= 1 and not pool.address:
         for index in items:
             yield attempt(work, index)
@@ -94,6 +101,20 @@ def spread(pool: Pool, work: Work, items: list[int]) -> Generator[Done, None, No
             raise Disconnected(error) from error
 
 
+def _together(pool: Pool, work: Work, items: list[int]) -> Generator[Done, None, None]:
+    """Several items at once in threads of this process; those that are under way when the iterator is closed are finished, their rows lost."""
+    one_heap()
+    with torch_threads(1), ThreadPoolExecutor(pool.together, "item", _numba_threads, (pool.threads,)) as threads:
+        waiting, running = iter(items), set[Future[Done]]()
+        while True:
+            running |= {threads.submit(attempt, work, index) for index in islice(waiting, pool.together - len(running))}
+            if not running:
+                return
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for one in done:
+                yield one.result()
+
+
 def _attempt(work: Work, threads: int, index: int) -> Done:
     _prepare(threads)
     return attempt(work, index)
@@ -101,12 +122,18 @@ def _attempt(work: Work, threads: int, index: int) -> Done:
 
 def _prepare(threads: int) -> None:
     """A worker as `resources.apply` makes the process of a job."""
-    import numba
     import torch
 
     keep_memory()
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
+    _numba_threads(threads)
+
+
+def _numba_threads(threads: int) -> None:
+    """Of the calling thread."""
+    import numba
+
     numba.set_num_threads(min(threads, int(numba.config.NUMBA_NUM_THREADS)))  # type: ignore[attr-defined]
 
 

@@ -1,5 +1,8 @@
 """Moving and adding frames: laws, and the CPU version against the definition."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import numba
 import numpy as np
 import pytest
 import torch
@@ -64,6 +67,25 @@ def test_cpu_version_is_the_definition() -> None:
     cpu = sums.warped(m, poly, weights, "cpu")[:, 20:-20, 20:-20]
     definition = warp.warped_sums(warp.conditioned(m, torch.device("cpu")), torch.from_numpy(poly), torch.from_numpy(weights))[:, 20:-20, 20:-20]
     assert float((cpu - definition).std() / definition.std()) < 0.02
+
+
+def test_threads_do_not_change_sums_and_may_add_at_the_same_time() -> None:
+    """Bit for bit: strips shared by three threads, and four movies at once in threads of their own."""
+    movies = [movie(6, (150, 130), seed=seed) for seed in range(4)]
+    poly = np.random.default_rng(0).normal(0, 2, (6, 2, 6)).astype(np.float32)
+    weights = np.random.default_rng(1).normal(size=(2, 6)).astype(np.float32)
+    before = numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        alone = [sums.warped(m, poly, weights, "cpu") for m in movies]
+        small = [m.small for m in movies]
+        numba.set_num_threads(min(3, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+        assert all(torch.equal(sums.warped(m, poly, weights, "cpu"), one) for m, one in zip(movies, alone))
+        assert all(np.array_equal(movie(6, (150, 130), seed=seed).small, one) for seed, one in enumerate(small))
+    finally:
+        numba.set_num_threads(before)
+    with ThreadPoolExecutor(4, initializer=numba.set_num_threads, initargs=(1,)) as pool:
+        assert all(torch.equal(one, two) for one, two in zip(pool.map(lambda m: sums.warped(m, poly, weights, "cpu"), movies), alone))
 
 
 def test_dose_weighting_keeps_white_noise_flat_and_follows_its_formula() -> None:

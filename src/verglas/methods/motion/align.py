@@ -9,18 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from verglas.core.fourier import crop
 from verglas.core.local_motion import SPACE, TIME, local_shift
 from verglas.methods.motion import fit, warp
 from verglas.methods.motion.conditioning import Movie
 from verglas.methods.motion.dose import dose_after
-from verglas.methods.motion.filter import Filtered, filtered, slope
+from verglas.methods.motion.filter import Filtered, filtered, slope, used_size
 from verglas.methods.motion.search import TOLERANCE, search
 from verglas.types.motion import MotionTrack, PatchTracks
 
 STEPS, CONVERGED = 6, 0.015
 """Newton steps at most; done when the tracks moved by less than so many px rms."""
-TOGETHER = 8
-"""Moved frames held at a time."""
 BINNED_PIXEL = 2.0
 """Å; about the pixel size at which motion is measured."""
 FADE = 0.04
@@ -73,10 +72,11 @@ def align(movie: Movie, exposure: Exposure, patches: tuple[int, int], bfactor: f
     count, ny, nx = movie.raw.shape
     small, times = group_frames(movie.small, group)
     shape, scale = (small.shape[1], small.shape[2]), float(movie.bin)
-    spectra = torch.empty(len(small), shape[0], shape[1] // 2 + 1, dtype=torch.complex64, device=device)
-    level, flat = leveller(shape, device), unbinned(shape, movie.bin).to(device)
+    size = used_size(shape, scale * exposure.pixel_size)
+    spectra = torch.empty(len(small), size[0], size[1] // 2 + 1, dtype=torch.complex64, device=device)
+    level, flat = leveller(shape, device), crop(unbinned(shape, movie.bin), size).to(device)
     for i, one in enumerate(small):
-        spectra[i] = torch.fft.rfft2(level(torch.from_numpy(one).to(device))) * flat
+        spectra[i] = crop(torch.fft.rfft2(level(torch.from_numpy(one).to(device))), size) * flat
     found = search(spectra, shape, scale, bfactor)
     dose = dose_after(count, exposure.dose_rate, exposure.pre_exposure, exposure.first_frame) - 0.5 * exposure.dose_rate
     middle = np.interp(times, np.arange(count), dose)
@@ -150,14 +150,11 @@ def measure(pictures: Filtered, motion: np.ndarray, grid: tuple[int, int], scale
     in which what a frame has with itself cancels. The curvature is the expected one, shared by the patches as their signal is."""
     step = scale / np.array(pictures.coarse[::-1])  # px of a frame per px of the pictures, (x, y)
     polys = (motion / step[:, None]).astype(np.float32)
-    total = warp.moved_sums(pictures.pictures, polys, np.ones((1, len(polys)), np.float32))[0]
+    moved = warp.moved_sums(pictures.pictures, polys, np.eye(len(polys), dtype=np.float32))
+    total = moved.sum(0)
     slopes = torch.stack([slope(total, 1), slope(total, 0)])
     area = total.numel() / (grid[0] * grid[1])
-    gradient = []
-    for start in range(0, len(polys), TOGETHER):
-        part = slice(start, start + TOGETHER)
-        each = warp.moved_sums(pictures.pictures[part], polys[part], np.eye(len(polys[part]), dtype=np.float32))
-        gradient += [cell_gradients(one, total, slopes, grid) / step[:, None] for one in each]
+    gradient = [cell_gradients(one, total, slopes, grid) / step[:, None] for one in moved]
     shares = _shares(_cells((slopes**2).sum(0, keepdim=True), grid)[0], pictures.self_slope)
     return Measured(np.moveaxis(np.stack(gradient), (0, 1, 2), (1, 2, 0)) * area, pictures.curvature / len(shares) * shares)
 
@@ -167,7 +164,7 @@ def cell_gradients(moved: Tensor, total: Tensor, slopes: Tensor, grid: tuple[int
     if not moved.is_cuda:
         from verglas.methods.motion import warp_cpu
 
-        return np.asarray(warp_cpu.cell_gradients(moved.numpy(), total.numpy(), slopes[0].numpy(), slopes[1].numpy(), *grid))
+        return np.asarray(warp_cpu.cell_gradients(moved.numpy(), total.numpy(), slopes[0].numpy(), slopes[1].numpy(), grid))
     own = torch.stack([slope(moved, 1), slope(moved, 0)])
     return _cells(0.5 * (slopes * moved - own * total), grid)
 

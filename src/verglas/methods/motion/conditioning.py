@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
+
+from verglas.runtime.strips import strips
 
 HOT_SIGMA = 6.0
 ROWS = 16
@@ -47,13 +49,16 @@ def spline(b: int) -> np.ndarray:
     return np.convolve(np.convolve(box, box), box).astype(np.float32)
 
 
-@njit(parallel=True, nogil=True, fastmath=True, cache=True)
-def _take(raw, gain, total, small, taps, b):  # type: ignore[no-untyped-def]
-    """total += raw gain; small[j, i] = sum over u, v of taps[u] taps[v] (raw gain)[j b + u - (b - 1), i b + v - (b - 1)], edges repeated."""
+@njit(nogil=True, fastmath=True, cache=True)
+def _take(raw, gain, total, small, taps, b, begin_block, end_block):  # type: ignore[no-untyped-def]
+    """total += raw gain; small[j, i] = sum over u, v of taps[u] taps[v] (raw gain)[j b + u - (b - 1), i b + v - (b - 1)], edges repeated.
+
+    Of the blocks of ROWS small rows from begin_block to end_block.
+    """
     ny, nx = raw.shape
     my, mx = small.shape
     blocks = (my + ROWS - 1) // ROWS
-    for block in prange(blocks):
+    for block in range(begin_block, end_block):
         first, last = block * ROWS, min(block * ROWS + ROWS, my)
         begin, end = first * b, (ny if block == blocks - 1 else last * b)
         band = np.empty((ROWS * b + 3 * b, nx), np.float32)
@@ -97,7 +102,7 @@ def condition(frames: Iterable[np.ndarray], count: int, gain: np.ndarray, defect
         if raw is None:
             raw = np.empty((count, ny, nx), frame.dtype)
         raw[i] = frame
-        _take(raw[i], gain, total, small[i], taps, b)
+        strips(_take, -(-small.shape[1] // ROWS), raw[i], gain, total, small[i], taps, b)
     assert raw is not None
     known = gain == 0 if defects is None else defects | (gain == 0)
     hot, m, sigma = hot_pixels(total, known)
@@ -108,16 +113,40 @@ def condition(frames: Iterable[np.ndarray], count: int, gain: np.ndarray, defect
     return Movie(raw, gain, bad, values, np.argwhere(hot)[:, ::-1], small, b, m / count)
 
 
+@njit(nogil=True, cache=True)
+def _moments(total, known, limit):  # type: ignore[no-untyped-def]
+    """Mean, standard deviation and number of the pixels up to `limit` that are not known to be bad, in double precision about the first of
+    them."""
+    count, first, second = 0, 0.0, 0.0
+    middle = 0.0
+    for y in range(total.shape[0]):
+        number, one, two = 0, 0.0, 0.0
+        for x in range(total.shape[1]):
+            value = np.float64(total[y, x])
+            if not known[y, x] and total[y, x] <= limit:
+                if count == 0 and number == 0:
+                    middle = value
+                number += 1
+                one += value - middle
+                two += (value - middle) ** 2
+        count, first, second = count + number, first + one, second + two
+    if count == 0:
+        return np.nan, np.nan, 0
+    mean = first / count
+    return middle + mean, np.sqrt(max(second / count - mean * mean, 0.0)), count
+
+
 def hot_pixels(total: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, float, float]:
     """(S > m + 6 sigma (ny, nx) bool, m, sigma) over the pixels that are not `known` to be bad.
 
     A few very hot pixels widen sigma so that weaker ones hide behind them; sigma is therefore taken again without those that were found.
     """
-    good = total[~known] if known.any() else total.reshape(-1)
-    m, sigma = float(good.mean(dtype=np.float64)), float(good.std(dtype=np.float64))
-    rest = good[good <= m + HOT_SIGMA * sigma]
-    if len(rest) > 0.999 * len(good):
-        m, sigma = float(rest.mean(dtype=np.float64)), float(rest.std(dtype=np.float64))
+    m, sigma, count = _moments(total, known, np.float32(np.inf))
+    limit = m + HOT_SIGMA * sigma
+    if np.isfinite(limit):
+        rest = _moments(total, known, np.float32(limit))
+        if rest[2] > 0.999 * count:
+            m, sigma = rest[:2]
     return (total > m + HOT_SIGMA * sigma) & ~known, m, sigma
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from verglas.core.fourier import crop
 from verglas.methods.motion.dose import attenuation
 
 LOWEST = 6.0
@@ -38,11 +37,15 @@ class Filtered:
 def filtered(
     spectra: Tensor, shape: tuple[int, int], scale: float, shifts: Tensor, pixel_size: float, dose: np.ndarray, voltage_kv: float
 ) -> Filtered:
-    """spectra (F, my, mx // 2 + 1), pixels of `scale` px; shifts (F, 2) px bring the frames together; dose (F,) e/Å² in the middle of each."""
+    """spectra (F, sy, sx // 2 + 1) of pictures `shape` = (my, mx) with pixels of `scale` px, cut to (sy, sx) = `used_size`;
+    shifts (F, 2) px bring the frames together; dose (F,) e/Å² in the middle of each."""
     (my, mx), device = shape, spectra.device
-    ky, kx = torch.fft.fftfreq(my, device=device)[:, None], torch.fft.rfftfreq(mx, device=device)[None]
-    radius = torch.sqrt(ky**2 + kx**2)
     highest = min(scale * pixel_size / FINEST, 0.47)
+    size = used_size(shape, scale * pixel_size)
+    coarse = (size[0] / my, size[1] / mx)
+    ky = (torch.fft.fftfreq(size[0], device=device) * coarse[0])[:, None]
+    kx = (torch.fft.rfftfreq(size[1], device=device) * coarse[1])[None]
+    radius = torch.sqrt(ky**2 + kx**2)
     inside = (radius >= LOWEST / min(shape)) & (radius <= highest)
     shell = (radius * max(shape)).long()
     shells = int(shell.max()) + 1
@@ -53,8 +56,8 @@ def filtered(
     count = _shell_sums(times, shell, shells)
     total, power = torch.zeros_like(spectra[0]), torch.zeros(shells, device=device)
     for i, one in enumerate(spectra):
-        angle = -2 * pi / scale * (kx * shifts[i, 0] + ky * shifts[i, 1])
-        total += one * torch.polar(q[i][shell], angle)
+        across, down = (torch.polar(torch.ones_like(k), -2 * pi / scale * k * by) for k, by in zip((kx, ky), shifts[i]))
+        total += (one * across) * (down * q[i][shell])
         power += _shell_sums((one.real**2 + one.imag**2) * times, shell, shells)
     frames = len(spectra)
     q2 = (q**2).sum(0)
@@ -68,9 +71,6 @@ def filtered(
     k2 = (2 * pi / scale * radius) ** 2
     curve = _shell_sums(torch.where(inside, 0.5 * k2 * times, 0.0), shell, shells) * weight * signal * q2
     information = (q**2 * curve).sum(1).double().cpu().numpy()
-    cut = [min(n, int(2 * ROOM * highest * n) // 2 * 2) for n in shape]
-    size = (cut[0], cut[1])
-    coarse = (size[0] / my, size[1] / mx)
     steep = (_slope_transfer(kx / coarse[1]) ** 2 + _slope_transfer(ky / coarse[0]) ** 2) * times
     flat = 1.0 / (_spline((ky / coarse[0]).clamp(-0.5, 0.5)) * _spline((kx / coarse[1]).clamp(-0.5, 0.5)))
     amplitude = torch.where(inside, weight.sqrt()[shell], 0.0) * (size[0] * size[1]) ** 0.5
@@ -79,8 +79,15 @@ def filtered(
     for i, one in enumerate(spectra):
         part = one * (amplitude * q[i][shell])
         own += float(((part.real**2 + part.imag**2) * steep).sum())
-        pictures[i] = torch.fft.irfft2(crop(part * flat, size), s=size)
+        pictures[i] = torch.fft.irfft2(part * flat, s=size)
     return Filtered(pictures, coarse, information / information.sum(), float(information.sum()), own / (size[0] * size[1]) ** 2)
+
+
+def used_size(shape: tuple[int, int], pixel_size: float) -> tuple[int, int]:
+    """Of pictures that hold the frequencies used of pictures `shape` with pixels of pixel_size Å."""
+    highest = min(pixel_size / FINEST, 0.47)
+    cut = [min(n, int(2 * ROOM * highest * n) // 2 * 2) for n in shape]
+    return cut[0], cut[1]
 
 
 def _shell_sums(values: Tensor, shell: Tensor, shells: int) -> Tensor:

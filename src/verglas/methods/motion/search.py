@@ -22,16 +22,17 @@ class Found:
 
 
 def search(spectra: Tensor, shape: tuple[int, int], scale: float, bfactor: float) -> Found:
-    """spectra (F, my, mx // 2 + 1) of pictures `shape` = (my, mx), whose pixels are `scale` px.
+    """spectra (F, sy, sx // 2 + 1) of pictures `shape` = (my, mx), whose pixels are `scale` px, cut to (sy, sx).
 
     C_i = IFFT((R - F_i) conj(F_i) w), R = sum of all, w(k) = exp(-2 B k²), k in cycles per px (not of the pictures), on the grid
-    that the frequencies with w > 0.01 need.
+    that those of the frequencies with w > 0.01 need that are there.
     """
     my, mx = shape
     highest = (2.3 / max(bfactor, 20.0)) ** 0.5 * scale  # cycles per px of the pictures at which w = 0.01
-    size = tuple(min(n, max(16, int(2 * highest * n) // 2 * 2)) for n in shape)
+    held = spectra.shape[1], 2 * spectra.shape[2] - 2
+    size = tuple(min(n, max(16, int(2 * highest * m) // 2 * 2)) for n, m in zip(held, shape))
     half = size[0] // 2
-    small = torch.cat([spectra[:, :half, : size[1] // 2 + 1], spectra[:, my - half :, : size[1] // 2 + 1]], 1).clone()
+    small = torch.cat([spectra[:, :half, : size[1] // 2 + 1], spectra[:, held[0] - half :, : size[1] // 2 + 1]], 1).clone()
     size = (2 * half, size[1])
     ky = (torch.fft.fftfreq(size[0], device=spectra.device) * (size[0] / my))[:, None]
     kx = (torch.fft.rfftfreq(size[1], device=spectra.device) * (size[1] / mx))[None]
@@ -45,8 +46,8 @@ def search(spectra: Tensor, shape: tuple[int, int], scale: float, bfactor: float
         moved = torch.stack([_peak(torch.fft.irfft2((total - one) * one.conj() * w, s=size), RANGE / scale / float(step.max())) for one in small])
         moved = (moved - moved[:1]) * step
         shifts += moved
-        phase = -2 * pi * (moved[:, 0, None, None] * kx + moved[:, 1, None, None] * ky)
-        small *= torch.polar(torch.ones_like(phase), phase)
+        for k, by in ((kx, moved[:, 0]), (ky, moved[:, 1])):
+            small *= torch.polar(torch.ones_like(k), -2 * pi * by[:, None, None] * k)
         last = float((moved**2).sum(1).mean().sqrt()) * scale
         rounds += 1
     return Found((shifts - shifts[:1]) * scale, rounds, last)

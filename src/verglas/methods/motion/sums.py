@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import pi
 
 import numpy as np
@@ -42,6 +43,13 @@ class DoseBasis:
 
 def dose_basis(dose: np.ndarray, highest: float, voltage_kv: float) -> DoseBasis:
     """For exposures dose (F,) e/Å² and frequencies up to `highest` 1/Å; the smallest R with an error below RANK_ERROR everywhere."""
+    return _dose_basis(tuple(dose.tolist()), highest, voltage_kv)
+
+
+@lru_cache(maxsize=4)
+def _dose_basis(exposures: tuple[float, ...], highest: float, voltage_kv: float) -> DoseBasis:
+    """The same for all movies of a job, as a rule."""
+    dose = np.array(exposures)
     s = np.linspace(0.0, highest, SHELLS)
     w = attenuation(s, dose, voltage_kv).T
     w /= np.sqrt((w**2).sum(1, keepdims=True))
@@ -100,18 +108,22 @@ def sums(movie: Movie, polynomials: np.ndarray, basis: DoseBasis | None, pixel_s
 def _shaped(spectrum_of: Callable[[int], Tensor], basis: DoseBasis, shape: tuple[int, int], size: tuple[int, int], pixel_size: float) -> Tensor:
     """sum_r shape_r(|s|) F_r on the half plane of `size`."""
     ky, kx = _frequencies(shape, size)
-    s = torch.sqrt((ky / pixel_size) ** 2 + (kx / pixel_size) ** 2)
+    half = size[0] // 2 + 1  # the other frequencies are these with another sign
+    s = torch.sqrt((ky[:half] / pixel_size) ** 2 + (kx / pixel_size) ** 2)
     place = (s / float(basis.s[1])).clamp(max=SHELLS - 1.001)
-    low = place.long()
+    low = place.int()
     part = (place - low).float()
     total = None
     for r in range(len(basis.weights)):
         curve = torch.from_numpy(basis.shapes[r]).float()
-        term = spectrum_of(r)
-        term *= torch.lerp(curve[low], curve[low + 1], part).to(term.device)
+        factor = torch.addcmul(curve.index_select(0, low.view(-1)).view_as(part), curve.diff().index_select(0, low.view(-1)).view_as(part), part)
+        term = torch.view_as_real(spectrum_of(r))
+        factor = factor.to(term.device)[..., None]
+        term[:half] *= factor
+        term[half:] *= factor[1:size[0] - half + 1].flip(0)
         total = term if total is None else total.add_(term)
     assert total is not None
-    return total
+    return torch.view_as_complex(total)
 
 
 def warped(movie: Movie, polynomials: np.ndarray, weights: np.ndarray, device: str) -> Tensor:
@@ -119,11 +131,8 @@ def warped(movie: Movie, polynomials: np.ndarray, weights: np.ndarray, device: s
     if device != "cpu":
         on = torch.from_numpy(polynomials).to(device), torch.from_numpy(weights).to(device)
         return warp.warped_sums(warp.conditioned(movie, torch.device(device)), *on)
-    _, ny, nx = movie.raw.shape
-    out = np.empty((len(weights), ny, nx), dtype=np.float32)
     reach = int(np.ceil(warp.largest_shift(polynomials))) + 4
-    warp_cpu.warped_sums(movie.raw, movie.gain, movie.bad, movie.values, polynomials, weights, out, warp_cpu.strip_rows(len(weights), nx), reach)
-    return torch.from_numpy(out)
+    return torch.from_numpy(warp_cpu.warped_sums(movie.raw, movie.gain, (movie.bad, movie.values), polynomials, weights, reach))
 
 
 def binned_size(shape: tuple[int, int], binning: float) -> tuple[int, int]:

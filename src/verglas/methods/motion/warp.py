@@ -77,11 +77,9 @@ def moved_sums(pictures: Tensor, polys: np.ndarray, weights: np.ndarray) -> Tens
     from verglas.methods.motion import warp_cpu
 
     count, my, mx = pictures.shape
-    out = np.empty((len(weights), my, mx), np.float32)
     reach = int(np.ceil(largest_shift(polys))) + 4
-    warp_cpu.warped_sums(pictures.numpy(), _ones((my, mx)), np.zeros(0, np.int64), np.zeros((count, 0), np.float32), polys, weights, out,
-                         warp_cpu.strip_rows(1, mx), reach)
-    return torch.from_numpy(out)
+    nothing = np.zeros(0, np.int64), np.zeros((count, 0), np.float32)
+    return torch.from_numpy(warp_cpu.warped_sums(pictures.numpy(), _ones((my, mx)), nothing, polys, weights, reach))
 
 
 @lru_cache(maxsize=1)

@@ -1,28 +1,43 @@
 """The weighted sums of moved frames on the CPU: one pass over the frames, a strip of output rows at a time, no frame kept as float."""
 
 import numpy as np
-from numba import njit, prange
+import torch
+from numba import njit
 
-TAPS = 6
-SEGMENT = 16
-"""Pixels that share one set of interpolation weights; the local shift changes by less than 0.02 px over so many."""
+from verglas.runtime.strips import strips
+
+CELL = 16
+"""Pixels along x and y that share one set of interpolation weights; the local shift changes by less than 0.02 px over so many."""
 STRIP_BYTES = 1 << 20
+PARTS = 1024
+"""Of a pixel: the weights are taken from a table."""
 
 
-@njit(inline="always")
-def _weights(t, w):  # type: ignore[no-untyped-def]
-    """w (6,): quintic B-spline at the distances -2-t, -1-t, ... 3-t, for t in [0, 1)."""
-    for j in range(6):
-        a = abs(np.float32(j - 2) - t)
-        if a < 1.0:
-            w[j] = (66.0 + a * a * (-60.0 + a * a * (30.0 - 10.0 * a))) / 120.0
-        elif a < 2.0:
-            w[j] = (51.0 + a * (75.0 + a * (-210.0 + a * (150.0 + a * (-45.0 + 5.0 * a))))) / 120.0
-        elif a < 3.0:
-            e = 3.0 - a
-            w[j] = e * e * e * e * e / 120.0
-        else:
-            w[j] = 0.0
+def spline_table() -> np.ndarray:
+    """(PARTS + 1, 6) float32: quintic B-spline at the distances -2 - t, -1 - t, ... 3 - t, for t = 0, 1 / PARTS, ... 1."""
+    a = abs(np.arange(-2.0, 4.0) - np.arange(PARTS + 1)[:, None] / PARTS)
+    inner = 66 + a**2 * (-60 + a**2 * (30 - 10 * a))
+    middle = 51 + a * (75 + a * (-210 + a * (150 + a * (-45 + 5 * a))))
+    return (np.where(a < 1, inner, np.where(a < 2, middle, (3 - a).clip(0) ** 5)) / 120).astype(np.float32)
+
+
+TABLE = spline_table()
+
+
+def warped_sums(
+    raw: np.ndarray, gain: np.ndarray, mend: tuple[np.ndarray, np.ndarray], shift: np.ndarray, weights: np.ndarray, reach: int
+) -> np.ndarray:
+    """out[r, y, x] = sum_i weights[r, i] sum_j b(p - j) frame_i[j], p = (x, y) - s_i(x, y), b the quintic B-spline (not prefiltered).
+
+    raw (F, ny, nx); mend: (H,) ascending flat indices of pixels and values (F, H) that replace them; shift (F, 2, 6) over 1, u, u², v, v², uv;
+    weights (R, F) -> (R, ny, nx) float32. Frames are periodic. max |shift| + 4 <= reach, whole px.
+    """
+    _, ny, nx = raw.shape
+    out = torch.empty(len(weights), ny, nx).numpy()  # at an address that suits transforms: they round differently at others
+    kinds = max(1, int((weights != 0).sum(0).max()))
+    rows = int(np.clip(STRIP_BYTES // (4 * kinds * nx) // CELL * CELL, 2 * CELL, 4 * CELL))  # whose sums stay in the cache of a core
+    strips(_warp, -(-ny // rows), raw, gain, *mend, shift, weights, out, rows, min(reach, nx), TABLE)
+    return out
 
 
 @njit(inline="always")
@@ -31,95 +46,125 @@ def _poly(c, u, v):  # type: ignore[no-untyped-def]
     return c[0] + u * (c[1] + u * c[2] + v * c[5]) + v * (c[3] + v * c[4])
 
 
-@njit(parallel=True, nogil=True, fastmath=True, cache=True)
-def warped_sums(raw, gain, bad, values, shift, weights, out, rows, reach):  # type: ignore[no-untyped-def]
-    """out[r, y, x] = sum_i weights[r, i] sum_j b(p - j) frame_i[j], p = (x, y) - s_i(x, y), b the quintic B-spline (not prefiltered).
+@njit(nogil=True, fastmath=True, cache=True)
+def _cells(c, along, y, shape, table, w, runs):  # type: ignore[no-untyped-def]
+    """Weights w (6 nx,) of a row of cells in the middle of which is row y, for the shift c[axis]; runs (:, 3): (x0, x1, floor of -shift).
 
-    raw (F, ny, nx); bad (H,) ascending flat indices, values (F, H); shift (F, 2, 6) over 1, u, u², v, v², uv; weights (R, F); out (R, ny, nx)
-    float32, overwritten. Frames are periodic. rows: of a strip; max |shift| + 3 <= reach <= nx, whole px.
+    axis 0: at output columns. axis 1: at input columns, which go to output columns moved by the shift in x.
     """
+    ny, nx = shape
+    v = np.float32(y) / np.float32(ny) - np.float32(0.5)
+    count = 0
+    for x0 in range(0, nx, CELL):
+        x1 = min(x0 + CELL, nx)
+        u = np.float32(0.5) * np.float32(x0 + x1 - 1) / np.float32(nx) - np.float32(0.5)
+        if along == 1:
+            u += _poly(c[0], u, v) / np.float32(nx)
+        d = -_poly(c[along], u, v)
+        whole = int(np.floor(d))
+        part = table[int((d - np.float32(whole)) * np.float32(PARTS) + np.float32(0.5))]
+        for j in range(6):
+            one = part[j]
+            for x in range(x0, x1):
+                w[j * nx + x] = one
+        if count and runs[count - 1, 2] == whole:
+            runs[count - 1, 1] = x1
+        else:
+            runs[count, 0], runs[count, 1], runs[count, 2] = x0, x1, whole
+            count += 1
+    return count
+
+
+@njit(nogil=True, fastmath=True, cache=True)
+def _six(to, at, w, x0, across, source, start, step, n):  # type: ignore[no-untyped-def]
+    """to[at + x] = sum_j w[j across + x0 + x] source[start + j step + x] for x < n, all flat. Places as unsigned numbers, which cannot be from
+    the end, and short loops over few arrays: the compiler makes vectors of these only."""
+    a, b, c = start, start + step, start + step + step
+    d, e, f = c + step, c + step + step, c + step + step + step
+    wa, wb, wc = x0, x0 + across, x0 + across + across
+    wd, we, wf = wc + across, wc + across + across, wc + across + across + across
+    for x in range(n):
+        to[at + x] = w[wa + x] * source[a + x] + w[wb + x] * source[b + x] + w[wc + x] * source[c + x]
+    for x in range(n):
+        to[at + x] += w[wd + x] * source[d + x] + w[we + x] * source[e + x] + w[wf + x] * source[f + x]
+
+
+@njit(nogil=True, fastmath=True, cache=True)
+def _warp(raw, gain, bad, values, shift, weights, out, rows, reach, table, begin, stop):  # type: ignore[no-untyped-def]
+    """Strips `begin` to `stop` of `rows` rows of `warped_sums`."""
     count, ny, nx = raw.shape
-    kinds = weights.shape[0]
-    for strip in prange((ny + rows - 1) // rows):
+    band, held, across = np.empty((rows + 12) * nx, np.float32), rows + 12, np.uintp(nx)
+    middle = np.empty(nx + 2 * reach, np.float32)
+    line = np.empty(nx, np.float32)
+    wx, wy = np.empty(6 * nx, np.float32), np.empty(6 * nx, np.float32)
+    run_x, run_y = np.empty((nx // CELL + 1, 3), np.int64), np.empty((nx // CELL + 1, 3), np.int64)
+    for strip in range(begin, stop):
         top = strip * rows
         end = min(top + rows, ny)
         out[:, top:end, :] = 0.0
-        # a band of input rows as float, grown when a frame needs more
-        band = np.empty((rows + 12, nx), np.float32)
-        middle = np.empty(nx + 2 * reach, np.float32)
-        line = np.empty(nx, np.float32)
-        w = np.empty(6, np.float32)
         for i in range(count):
-            cx = shift[i, 0]
-            cy = shift[i, 1]
+            needed = False
+            for r in range(len(weights)):
+                needed = needed or weights[r, i] != 0.0
+            if not needed:
+                continue
+            c = shift[i]
             low, high = np.float32(1e9), np.float32(-1e9)
             for y in (top, end - 1):
                 v = np.float32(y) / np.float32(ny) - np.float32(0.5)
                 for k in range(33):
-                    s = _poly(cy, np.float32(k) / np.float32(32.0) - np.float32(0.5), v)
+                    s = _poly(c[1], np.float32(k) / np.float32(32.0) - np.float32(0.5), v)
                     low, high = min(low, s), max(high, s)
             first = int(np.floor(top - high)) - 4
             last = int(np.floor(end - 1 - low)) + 5
-            if last - first + 1 > band.shape[0]:
-                band = np.empty((last - first + 1, nx), np.float32)
+            if last - first + 1 > held:
+                held = last - first + 1
+                band = np.empty(held * nx, np.float32)
             for k in range(last - first + 1):
                 y = (first + k) % ny
-                source, factor, into = raw[i, y], gain[y], band[k]
+                source, factor, into = raw[i, y], gain[y], band[k * nx:(k + 1) * nx]
                 for x in range(nx):
                     into[x] = np.float32(source[x]) * factor[x]
                 j = np.searchsorted(bad, y * nx)
                 while j < len(bad) and bad[j] < (y + 1) * nx:
                     into[bad[j] - y * nx] = values[i, j]
                     j += 1
-            for y in range(top, end):
-                v = np.float32(y) / np.float32(ny) - np.float32(0.5)
-                for x0 in range(0, nx, SEGMENT):
-                    x1 = min(x0 + SEGMENT, nx)
-                    centre = np.float32(0.5) * np.float32(x0 + x1 - 1)
-                    u = centre / np.float32(nx) - np.float32(0.5)
-                    u += _poly(cx, u, v) / np.float32(nx)  # the output column that this input column goes to
-                    p = np.float32(y) - _poly(cy, u, v)
-                    whole = int(np.floor(p))
-                    _weights(p - np.float32(whole), w)
-                    k = min(max(whole - 2 - first, 0), band.shape[0] - 6)
-                    w0, w1, w2, w3, w4, w5 = w[0], w[1], w[2], w[3], w[4], w[5]
-                    b0, b1, b2, b3, b4, b5 = band[k], band[k + 1], band[k + 2], band[k + 3], band[k + 4], band[k + 5]
-                    to = middle[reach + x0:reach + x1]
-                    c0, c1, c2, c3, c4, c5 = b0[x0:x1], b1[x0:x1], b2[x0:x1], b3[x0:x1], b4[x0:x1], b5[x0:x1]
-                    for x in range(len(to)):
-                        to[x] = w0 * c0[x] + w1 * c1[x] + w2 * c2[x] + w3 * c3[x] + w4 * c4[x] + w5 * c5[x]
-                for x in range(reach):
-                    middle[x] = middle[nx + x]
-                    middle[reach + nx + x] = middle[reach + x]
-                for x0 in range(0, nx, SEGMENT):
-                    x1 = min(x0 + SEGMENT, nx)
-                    centre = np.float32(0.5) * np.float32(x0 + x1 - 1)
-                    s = _poly(cx, centre / np.float32(nx) - np.float32(0.5), v)
-                    whole = int(np.floor(-s))
-                    _weights(-s - np.float32(whole), w)
-                    w0, w1, w2, w3, w4, w5 = w[0], w[1], w[2], w[3], w[4], w[5]
-                    at = reach + whole - 2 + x0
-                    n = x1 - x0
-                    to = line[x0:x1]
-                    c0, c1, c2 = middle[at:at + n], middle[at + 1:at + 1 + n], middle[at + 2:at + 2 + n]
-                    c3, c4, c5 = middle[at + 3:at + 3 + n], middle[at + 4:at + 4 + n], middle[at + 5:at + 5 + n]
-                    for x in range(n):
-                        to[x] = w0 * c0[x] + w1 * c1[x] + w2 * c2[x] + w3 * c3[x] + w4 * c4[x] + w5 * c5[x]
-                for r in range(kinds):
-                    a = weights[r, i]
-                    if a != 0.0:
-                        row = out[r, y]
-                        for x in range(nx):
-                            row[x] += a * line[x]
+            for y0 in range(top, end, CELL):
+                y1 = min(y0 + CELL, end)
+                centre = 0.5 * (y0 + y1 - 1)
+                count_y = _cells(c, 1, centre, (ny, nx), table, wy, run_y)
+                count_x = _cells(c, 0, centre, (ny, nx), table, wx, run_x)
+                for y in range(y0, y1):
+                    for n in range(count_y):
+                        x0, x1, k = run_y[n, 0], run_y[n, 1], min(max(y + run_y[n, 2] - 2 - first, 0), held - 6)
+                        _six(middle, np.uintp(reach + x0), wy, np.uintp(x0), across, band, np.uintp(k * nx + x0), across, np.uintp(x1 - x0))
+                    for x in range(reach):
+                        middle[x] = middle[nx + x]
+                        middle[reach + nx + x] = middle[reach + x]
+                    for n in range(count_x):
+                        x0, x1, k = run_x[n, 0], run_x[n, 1], reach + run_x[n, 2] - 2
+                        _six(line, np.uintp(x0), wx, np.uintp(x0), across, middle, np.uintp(k + x0), np.uintp(1), np.uintp(x1 - x0))
+                    for r in range(len(weights)):
+                        a = weights[r, i]
+                        if a != 0.0:
+                            row = out[r, y]
+                            for x in range(nx):
+                                row[x] += a * line[x]
 
 
-@njit(parallel=True, nogil=True, fastmath=True, cache=True)
-def cell_gradients(moved, total, slope_x, slope_y, rows, columns):  # type: ignore[no-untyped-def]
-    """(2, P): mean over the cells of a grid rows x columns of 1/2 (m grad r - r grad m) for m = moved, r = total, both (my, mx) and periodic;
+def cell_gradients(moved: np.ndarray, total: np.ndarray, slope_x: np.ndarray, slope_y: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+    """(2, P): mean over the cells of a grid (rows, columns) of 1/2 (m grad r - r grad m) for m = moved, r = total, both (my, mx) and periodic;
     grad r = (slope_x, slope_y); grad m by the differences of `filter.slope`."""
+    out = np.zeros((2, grid[0] * grid[1]))
+    strips(_cell_gradients, grid[0], moved, total, slope_x, slope_y, *grid, out)
+    return out
+
+
+@njit(nogil=True, fastmath=True, cache=True)
+def _cell_gradients(moved, total, slope_x, slope_y, rows, columns, out, begin, stop):  # type: ignore[no-untyped-def]
+    """Rows `begin` to `stop` of the cells of `cell_gradients`."""
     my, mx = moved.shape
-    out = np.zeros((2, rows * columns))
-    for j in prange(rows):
+    for j in range(begin, stop):
         top, end = j * my // rows, (j + 1) * my // rows
         along, across = np.zeros(mx, np.float32), np.zeros(mx, np.float32)
         padded = np.empty(mx + 6, np.float32)
@@ -141,9 +186,3 @@ def cell_gradients(moved, total, slope_x, slope_y, rows, columns):  # type: igno
             scale = 0.5 / ((end - top) * (right - left))
             out[0, j * columns + i] = along[left:right].sum() * scale
             out[1, j * columns + i] = across[left:right].sum() * scale
-    return out
-
-
-def strip_rows(kinds: int, nx: int) -> int:
-    """Rows of a strip whose sums stay in the cache of a core."""
-    return int(np.clip(STRIP_BYTES // (4 * kinds * nx), 8, 64))
