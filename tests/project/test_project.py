@@ -15,6 +15,7 @@ from verglas.errors import InputError
 from verglas.io.pipeline_star import read_pipeline, write_pipeline
 from verglas.io.project_lock import LOCK, OWNER, locked
 from verglas.jobs import folder as job_folder
+from verglas.project.facts import facts_of
 from verglas.project.layout import create_project, find_root, in_project
 from verglas.project.sync import snapshot, sync
 from verglas.testing.data import relion_program, shared_data
@@ -228,3 +229,13 @@ def test_a_job_folder_on_another_disk_counts(root: Path, finished: Finished, tmp
     folder.rename(tmp_path / "far")
     folder.symlink_to(tmp_path / "far")
     assert [one.name for one in sync(root).pipeline.processes] == ["Map/job001"]
+
+
+def test_a_copied_project_keeps_the_times_of_its_jobs(tmp_path: Path) -> None:
+    (tmp_path / "job.json").write_text('{"job": "mask", "started": "2026-01-02T03:04:05+01:00"}')
+    (tmp_path / "RELION_JOB_EXIT_SUCCESS").touch()
+    (tmp_path / "events.jsonl").write_text('{"time": 0.1, "event": "start"}\n{"time": 61.5, "event": "end", "outcome": "SUCCESS"}\n')
+    assert facts_of(tmp_path).seconds == 61.5
+    (tmp_path / "events.jsonl").write_text('{"time": 0.1, "event": "start"}\n{"time": 61.5, "ev')
+    ended = facts_of(tmp_path).ended
+    assert ended is not None and abs(ended.timestamp() - (tmp_path / "RELION_JOB_EXIT_SUCCESS").stat().st_mtime) < 1

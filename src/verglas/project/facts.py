@@ -1,7 +1,9 @@
 """What a job folder tells about one job: parameters, times, note, resources."""
 
+import json
+import os
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +57,20 @@ def _recorded(folder: Path) -> Facts:
     except (KeyError, ValueError, TypeError):
         started = None
     return Facts(str(record.get("job", "")), dict(record.get("params", {})), dict(record.get("resources", {})), str(record.get("version", "")),
-                 str(record.get("command", "")), started, ended(folder))
+                 str(record.get("command", "")), started, _told_end(folder, started) or ended(folder))
+
+
+def _told_end(folder: Path, started: datetime | None) -> datetime | None:
+    """By the last event of its last run; times of files change when a project is copied."""
+    if started is None or ended(folder) is None:
+        return None
+    try:
+        with (folder / "events.jsonl").open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+            last = json.loads(file.read().splitlines()[-1])
+        return started + timedelta(seconds=float(last["time"])) if last["event"] == "end" else None
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return None
 
 
 def _relion(folder: Path) -> Facts:
