@@ -24,6 +24,10 @@ READY = {"volume": "canvas", "classes": ".vg-tile", "particles": ".vg-sheet img"
 """Viewer -> what is there once it has drawn."""
 TABS = ("CtfFind", "Class2D", "Refine3D")
 """Folders of the jobs whose files and report are shown too."""
+KEPT = ("jobs", "graph", "new", "new-refine3d", "new-class2d", "job-Class2D", "job-Refine3D", "files-Refine3D", "report-Class2D",
+        "view-volume-Refine3D", "view-classes-Class2D", "view-particles-Extract", "view-micrographs-AutoPick", "view-ctf-CtfFind",
+        "view-motion-MotionCorr", "view-plots-Refine3D", "view-table-Extract")
+"""Pages of which a picture is kept; all are visited."""
 MOST_BYTES = 60_000
 
 
@@ -72,8 +76,9 @@ def keep(page: Any, path: Path) -> None:
     from PIL import Image
 
     picture = Image.open(io.BytesIO(page.screenshot()))
-    for quality in (80, 60, 40, 20, 5):
-        picture.save(path, quality=quality, method=4)
+    for share, quality in ((1, 50), (1, 20), (0.6, 30), (0.4, 20)):
+        small = picture.resize((round(picture.width * share), round(picture.height * share)))
+        small.save(path, quality=quality, method=4)
         if path.stat().st_size <= MOST_BYTES:
             return
 
@@ -109,7 +114,8 @@ def main() -> int:
                             continue
                         said.clear()
                         problem = " | ".join(filter(None, [visit(page, address + path, sign), *said]))
-                        keep(page, given.to / f"{name}-{width}-{mode}.webp")
+                        if name in KEPT:
+                            keep(page, given.to / f"{name}-{width}-{mode}.webp")
                         wrong += [f"{name} {width} {mode}: {problem}"] if problem else []
                         print(f"{name} {width} {mode} {problem or 'drawn'}", flush=True)
         finally:

@@ -228,3 +228,11 @@ def test_a_job_folder_on_another_disk_counts(root: Path, finished: Finished, tmp
     folder.rename(tmp_path / "far")
     folder.symlink_to(tmp_path / "far")
     assert [one.name for one in sync(root).pipeline.processes] == ["Map/job001"]
+
+
+def test_a_job_that_was_run_outside_a_project_hands_on_what_lies_in_its_folder(root: Path, finished: Finished) -> None:
+    folder = finished("Class2D/job001", "class2d")
+    (folder / "RELION_OUTPUT_NODES.star").unlink()
+    for name in ("run_it010_classes.mrcs", "run_it025_classes.mrcs", "run_it025_data.star"):
+        (folder / name).touch()
+    assert {node for _, node in snapshot(root).pipeline.outputs} == {"Class2D/job001/run_it025_classes.mrcs", "Class2D/job001/run_it025_data.star"}

@@ -56,7 +56,8 @@ def project(tmp_path: Path) -> Path:
     for name in nodes:
         (root / name).parent.mkdir(parents=True)
         ((root / name).parent / "RELION_JOB_EXIT_SUCCESS").touch()
-    for name, box, count in (("MotionCorr/job001/m.mrc", 64, 1), ("Extract/job004/a.mrcs", 24, 20), ("Class2D/job005/run_it025_classes.mrcs", 24, 2)):
+    for name, box, count in (("CtfFind/job002/m.mrc", 64, 1), ("MotionCorr/job001/m.mrc", 64, 1), ("Extract/job004/a.mrcs", 24, 20),
+                             ("Class2D/job005/run_it025_classes.mrcs", 24, 2)):
         with StackWriter(root / name, 2.0) as stack:
             stack.append(rng.normal(size=(count, box, box)).astype(np.float32))
     write_map(root / "Import/job007/map.mrc", phantom(32, 6.0))
@@ -79,7 +80,8 @@ def _tables(root: Path) -> None:
         "MotionCorr/job001/m.mrc gain.mrc MotionCorr/job001/m.star 1 1.7\n")
     (root / "CtfFind/job002/micrographs_ctf.star").write_text(
         f"{OPTICS}data_micrographs\n\nloop_\n_rlnMicrographName\n_rlnOpticsGroup\n_rlnDefocusU\n_rlnDefocusV\n_rlnDefocusAngle\n_rlnCtfMaxResolution\n"
-        "MotionCorr/job001/m.mrc 1 12345.678912 12000.0 30.0 4.5\n")
+        "_rlnCtfImage\nMotionCorr/job001/m.mrc 1 12345.678912 12000.0 30.0 4.5 CtfFind/job002/m.ctf:mrc\n")
+    (root / "CtfFind/job002/m.mrc").rename(root / "CtfFind/job002/m.ctf")
     (root / "Import/job003/coordinates.star").write_text(f"data_particles\n\nloop_\n{PICKED}MotionCorr/job001/m.mrc 20 30 1\n")
     rows = "".join(f"{k + 1:06d}@Extract/job004/a.mrcs MotionCorr/job001/m.mrc {k}.0 {k}.0 1 {k % 2 + 1}\n" for k in range(20))
     text = f"{OPTICS}data_particles\n\nloop_\n_rlnImageName\n{PICKED}_rlnClassNumber\n{rows}"

@@ -18,8 +18,11 @@ LABELS = {
     "absolute_greyscale": "Reference has the grey scale of the particles", "bfactor": "B-factor", "ctf_correction": "CTF correction",
 }
 """Parameter -> its name on the form, where the words of the parameter itself do not tell a user what it is."""
-ORDERS = ("healpix_order", "local_from_order")
-"""Parameters that are angular steps, by the order of their HEALPix grid."""
+ORDERS = {
+    "healpix_order": "Angle between the orientations that are tried first, everywhere. Finer takes four times as long or more for each step.",
+    "local_from_order": "Once the step is this fine, each particle is searched only around its last orientation.",
+}
+"""Parameters that are angular steps, by the order of their HEALPix grid, and their help."""
 
 
 def label_of(name: str) -> str:
@@ -124,5 +127,7 @@ def _whole(value: Any) -> str:
 
 
 def _help(one: Option) -> str:
+    if one.name in ORDERS:
+        return ORDERS[one.name]
     words = [one.help, f"Allowed: {one.bounds.replace('>=', '≥').replace('<=', '≤')}." if one.limits else ""]
     return " ".join(filter(None, words)).replace("--", "")
