@@ -39,10 +39,10 @@ def large_project(root: Path, number: int) -> None:
                                                             inputs, tuple(zip(names, (one.name for one in nodes)))))
 
 
-def start(root: Path, home: Path) -> tuple["subprocess.Popen[str]", str, str, float]:
+def start(root: Path, home: Path, *words: str) -> tuple["subprocess.Popen[str]", str, str, float]:
     """(process, address of the project, token, seconds until it answered)."""
     begun = time.perf_counter()
-    process = subprocess.Popen([*PROGRAM, "web", "--port", "0", "--project", str(root)], stdout=subprocess.PIPE, text=True,
+    process = subprocess.Popen([*PROGRAM, "web", "--port", "0", "--project", str(root), *words], stdout=subprocess.PIPE, text=True,
                                env=environment() | {"XDG_CONFIG_HOME": str(home)})
     assert process.stdout is not None
     for line in process.stdout:

@@ -239,3 +239,11 @@ def test_a_copied_project_keeps_the_times_of_its_jobs(tmp_path: Path) -> None:
     (tmp_path / "events.jsonl").write_text('{"time": 0.1, "event": "start"}\n{"time": 61.5, "ev')
     ended = facts_of(tmp_path).ended
     assert ended is not None and abs(ended.timestamp() - (tmp_path / "RELION_JOB_EXIT_SUCCESS").stat().st_mtime) < 1
+
+
+def test_a_job_that_was_run_outside_a_project_hands_on_what_lies_in_its_folder(root: Path, finished: Finished) -> None:
+    folder = finished("Class2D/job001", "class2d")
+    (folder / "RELION_OUTPUT_NODES.star").unlink()
+    for name in ("run_it010_classes.mrcs", "run_it025_classes.mrcs", "run_it025_data.star"):
+        (folder / name).touch()
+    assert {node for _, node in snapshot(root).pipeline.outputs} == {"Class2D/job001/run_it025_classes.mrcs", "Class2D/job001/run_it025_data.star"}

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from verglas.errors import VerglasError
 from verglas.io.job_star import read_job
 from verglas.io.pipeline_star import read_output_nodes
-from verglas.jobs.folder import JOB_FILE
+from verglas.jobs.folder import JOB_FILE, MARKERS
 from verglas.jobs.job_star import foreign_type
-from verglas.jobs.outputs import ACCEPTED, FILE, MAP, PARTICLES, RULES, accepts, promised
+from verglas.jobs.outputs import ACCEPTED, FILE, MAP, PARTICLES, RULES, accepts, outputs_of, promised
 from verglas.jobs.provenance import read_record
 from verglas.project.layout import in_project, owner
 from verglas.project.request import JobRequest, read_request
@@ -101,7 +101,7 @@ def _referenced(root: Path, parameter: str, reference: str) -> str:
 
 
 def handed_on(root: Path, name: str) -> tuple[Node, ...]:
-    """What a job of ours hands on, or will."""
+    """What a job of ours hands on, or will. A job that was run outside a project has left no list; its folder tells."""
     folder = root / name
     if (folder / FILE).exists():
         try:
@@ -110,7 +110,9 @@ def handed_on(root: Path, name: str) -> tuple[Node, ...]:
             return ()
     record, request = record_of(folder), request_of(folder)
     job = str(record.get("job") or (request.job if request else ""))
-    return promised(job, name) if job in RULES else ()
+    if job not in RULES:
+        return ()
+    return outputs_of(job, folder, name) if (folder / MARKERS["SUCCESS"]).exists() else promised(job, name)
 
 
 def _inputs(root: Path, name: str, files: Iterable[tuple[str, str]]) -> Iterable[Node]:

@@ -3,8 +3,9 @@
 import pytest
 from fastapi.routing import APIRoute
 
+from verglas.types.pipeline import Node
 from verglas.web.data import ROUTERS
-from verglas.web.viewers import TITLES, VIEWERS, viewers_for
+from verglas.web.viewers import TITLES, VIEWERS, viewers_for, viewers_of
 
 SOUND = {
     "/volume": {"file": "map.mrc"}, "/volume/slice": {"file": "map.mrc", "axis": 0, "index": 3, "low": -1, "high": 1},
@@ -63,3 +64,12 @@ def test_files_have_viewers() -> None:
     assert viewers_for("CtfFind/job005/micrographs_ctf.star")[0] == "ctf" and viewers_for("DensityMap.mrc.relion.refine3d") == ["volume"]
     assert viewers_for("Class2D/job010/run_it025_model.star")[0] == "classes" and viewers_for("a/b.txt") == []
     assert all(one in VIEWERS for name in ("a.star", "a.mrc", "x/particles.star", "OptimiserData.star.relion.class2d") for one in viewers_for(name))
+
+
+def test_a_file_with_a_name_of_its_own_has_the_viewers_of_that_name() -> None:
+    micrographs, picks = "MicrographGroupMetadata.star.relion", "MicrographCoordsGroup.star.relion"
+    assert viewers_of(Node("CtfFind/job002/micrographs_ctf.star", f"{micrographs}.ctf"))[0] == "ctf"
+    assert viewers_of(Node("MotionCorr/job001/corrected_micrographs.star", f"{micrographs}.motioncorr"))[0] == "motion"
+    assert viewers_of(Node("Import/job003/anything.star", picks)) == ["micrographs", "table"]
+    assert viewers_of(Node("Class2D/job005/run_it025_optimiser.star", "OptimiserData.star.relion.class2d"))[0] == "classes"
+    assert viewers_of(Node("Refine3D/job005/run_optimiser.star", "OptimiserData.star.relion.refine3d"))[0] == "plots"

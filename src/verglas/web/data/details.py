@@ -13,9 +13,12 @@ from verglas.report.load_micrographs import texts_of
 from verglas.report.load_rows import Rows, read_table
 from verglas.report.load_shown import read_shown
 from verglas.report.micrograph_data import CtfShown, Kind, MotionShown, Shown, Thumbnail
+from verglas.report.micrograph_kinds import Row
 from verglas.report.pictures import data_uri
 from verglas.web.data.answers import known, stamp
 from verglas.web.places import file_in
+
+UNREAD = ("rlnMicrographGainName", "rlnMicrographDefectFile")
 
 
 def shown(project: Project, name: str, kind: Kind, row: int) -> Shown:
@@ -25,12 +28,18 @@ def shown(project: Project, name: str, kind: Kind, row: int) -> Shown:
     if not 0 <= row < len(rows.done):
         raise InputError(f"row {row + 1} of {len(rows.done)}", where=name)
     micrograph, numbers = rows.done[row]
-    for text in texts_of(numbers):
+    for text in texts_of(_without_unread(numbers)):
         _require_inside(project, text.removesuffix(":mrc"))
     found = read_shown(path.parent, project.root, kind, row, micrograph, numbers, {})
     if found is None:
         raise InputError("nothing is known of it but its row", where=f"{name}, row {row + 1}")
     return found
+
+
+def _without_unread(numbers: Row) -> Row:
+    """A gain reference lies beside the raw movies, mostly on another disk; nothing here reads it."""
+    star = numbers.get("star")
+    return {**numbers, "star": {name: value for name, value in star.items() if name not in UNREAD}} if isinstance(star, dict) else numbers
 
 
 def _require_inside(project: Project, text: str) -> None:

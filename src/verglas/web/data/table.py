@@ -140,5 +140,5 @@ def _tidy(folder: Path) -> None:
 
 
 def main_block(tables: dict[str, Columns]) -> str:
-    """The block with most rows."""
-    return max(tables, key=lambda block: len(tables[block])) if tables else ""
+    """The block with most rows; of as many, the last, which is not that of the optics."""
+    return max(reversed(list(tables)), key=lambda block: len(tables[block])) if tables else ""

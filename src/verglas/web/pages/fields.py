@@ -12,11 +12,33 @@ from verglas.project.words import is_file
 from verglas.web.inputs import choices, complaint, offers, takes_several, value_of
 from verglas.web.pages.folders import choose_file
 
+LABELS = {
+    "ctf": "CTF", "cs": "Cs", "snr": "SNR", "mtf": "MTF", "tau": "Regularisation (T)", "healpix_order": "First angular step",
+    "local_from_order": "Local searches from step", "psi_step": "In-plane angular step", "initial_lowpass": "Initial low-pass",
+    "absolute_greyscale": "Reference has the grey scale of the particles", "bfactor": "B-factor", "ctf_correction": "CTF correction",
+}
+"""Parameter -> its name on the form, where the words of the parameter itself do not tell a user what it is."""
+ORDERS = {
+    "healpix_order": "Angle between the orientations that are tried first, everywhere. Finer takes four times as long or more for each step.",
+    "local_from_order": "Once the step is this fine, each particle is searched only around its last orientation.",
+}
+"""Parameters that are angular steps, by the order of their HEALPix grid, and their help."""
+
 
 def label_of(name: str) -> str:
     """soft_edge -> Soft edge."""
     words = name.rstrip("_").replace("_", " ")
-    return {"ctf": "CTF", "cs": "Cs", "snr": "SNR", "mtf": "MTF"}.get(words, words[:1].upper() + words[1:])
+    return LABELS.get(name.rstrip("_"), words[:1].upper() + words[1:])
+
+
+def step_words(order: int) -> str:
+    """2 -> 7.5° (HEALPix order 2): the step at which such a grid is searched, as RELION's own form has it."""
+    return f"{short(round(30 / 2**order, 2))}° (HEALPix order {order})"
+
+
+def _orders(one: Option) -> range | None:
+    limits = {name: int(value) for name, value in one.limits}
+    return range(limits["minimum"], limits["maximum"] + 1) if one.name in ORDERS else None
 
 
 class Field:
@@ -35,13 +57,14 @@ class Field:
         self.control.props(f'data-field="{one.name}"')
 
     def _control(self, start: Any) -> Any:
-        one, known = self.option, choices(self.option)
+        one, known = self.option, _orders(self.option) or choices(self.option)
         if one.annotation is bool:
             return ui.switch(value=start is True or start == "Yes")
         if known:
             empty = {} if one.default is not None or one.required else {"": "not set"}
             return ui.select(
-                empty | {str(value): str(value) for value in known}, value=_text(start) if _text(start) in (*map(str, known), *empty) else None
+                empty | {str(value): step_words(value) if one.name in ORDERS else str(value) for value in known},
+                value=_text(start) if _text(start) in (*map(str, known), *empty) else None
             ).props("outlined dense")
         control = ui.input(value=_text(start), placeholder="" if one.required else "not set").props(
             f"outlined dense hide-bottom-space error-message='' {f'suffix={chr(34)}{one.unit}{chr(34)}' if one.unit else ''}"
@@ -104,5 +127,7 @@ def _whole(value: Any) -> str:
 
 
 def _help(one: Option) -> str:
+    if one.name in ORDERS:
+        return ORDERS[one.name]
     words = [one.help, f"Allowed: {one.bounds.replace('>=', '≥').replace('<=', '≤')}." if one.limits else ""]
     return " ".join(filter(None, words)).replace("--", "")

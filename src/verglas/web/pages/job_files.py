@@ -11,7 +11,7 @@ from verglas.web.durations import size
 from verglas.web.inputs import producers, uses
 from verglas.web.stages import title
 from verglas.web.theme import base, job_link, missing, view_link
-from verglas.web.viewers import viewers_for
+from verglas.web.viewers import viewers_of
 from verglas.web.watch import watch
 
 KINDS = {
@@ -39,7 +39,9 @@ VERBS = {
     "micrographs": "Micrographs",
     "classes": "Classes",
     "particles": "Particles",
-    "plots": "Plots",
+    "plots": "Curves",
+    "ctf": "CTF",
+    "motion": "Motion",
 }
 
 
@@ -77,7 +79,7 @@ def _line(project: Project, job: Job, node: Node, maker: str) -> None:
             ui.label(f"{node.name}  ({size(path.stat().st_size) if there else 'not there'})").classes("hint")
         if maker and maker != job.name:
             ui.link(f"made by {maker}", job_link(project, maker))
-        for viewer in viewers_for(node.type) or viewers_for(node.name) if there else ():
+        for viewer in viewers_of(node) if there else ():
             ui.button(
                 VERBS.get(viewer, viewer.replace("_", " ").capitalize()),
                 on_click=lambda viewer=viewer: ui.navigate.to(view_link(project, viewer, node.name, job.name)),

@@ -66,7 +66,9 @@ def options(points: Sequence[tuple[float, float]]) -> dict[str, Any]:
 def results(rows: Sequence[dict[str, Any]]) -> str:
     """The last numbers of every other kind of event, as a list."""
     last = {row["event"]: row for row in rows if row["event"] not in QUIET}
-    found = {
+    items = last.pop("items", {})
+    found = {str(items["label"]).capitalize(): _number(items["total"])} if "label" in items and "total" in items else {}
+    found |= {
         words_of(name): _number(value)
         for row in last.values()
         for name, value in row.items()

@@ -43,7 +43,7 @@ function gallery(page, config, say, found) {
 
   function count() {
     const members = found.classes.filter(one => chosen.has(one.number)).reduce((sum, one) => sum + Math.max(0, one.members), 0);
-    told.textContent = `${found.total} classes` + (chosen.size ? `; ${chosen.size} chosen with ${number(members)} of ${number(all)} particles` : ", click to choose");
+    told.textContent = (found.total === 1 ? "1 class" : `${found.total} classes`) + (chosen.size ? `; ${chosen.size} chosen with ${number(members)} of ${number(all)} particles` : ", click to choose");
   }
 
   function draw() {
@@ -75,6 +75,6 @@ function gallery(page, config, say, found) {
     button("Choose all", pick(one => one.members !== 0)), button("None", pick(() => false)),
     button("Invert", () => pick((now => one => !now.has(one.number))(new Set(chosen)))()),
     found.particles ? button("See the particles", see, "The particles of the chosen class.") : null,
-    found.particles ? button("Make a subset", subset, "A Select job with the particles of the chosen classes and the list of their averages.", "main") : null, told), tiles, below);
+    found.particles && config.writable ? button("Make a subset", subset, "A Select job with the particles of the chosen classes and the list of their averages.", "main") : null, told), tiles, below);
   draw();
 }

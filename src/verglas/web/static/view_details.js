@@ -42,11 +42,12 @@ function curves(canvas, found) {
     pen.beginPath(); pen.moveTo(across(1 / d), 8); pen.lineTo(across(1 / d), height - 30); pen.stroke();
     pen.textAlign = "center"; pen.fillText(`${d} Å`, across(1 / d), height - 12);
   }
-  for (const [values, name, wide] of [[found.average, "--v-muted", 1.5], [found.fit, "--v-accent", 1.8], [found.agreement, "--v-second", 1.5]]) {
+  const top = Math.max(0, ...found.fit.filter(one => one !== null)) || 1; // the envelope makes both low: they fill the plot together
+  for (const [values, name, wide, whole] of [[found.average, "--v-muted", 1.5, top], [found.fit, "--v-accent", 1.8, top], [found.agreement, "--v-second", 1.5, 1]]) {
     pen.strokeStyle = colour(name);
     pen.lineWidth = wide;
     pen.beginPath();
-    values.forEach((value, k) => { if (value !== null && found.k[k] !== null) pen.lineTo(across(found.k[k]), up(value)); });
+    values.forEach((value, k) => { if (value !== null && found.k[k] !== null) pen.lineTo(across(found.k[k]), up(value / whole)); });
     pen.stroke();
   }
   if (found.resolution) {

@@ -5,7 +5,7 @@ export function el(tag, properties = {}, ...children) {
   for (const [name, value] of Object.entries(properties)) {
     if (name in one) one[name] = value; else one.setAttribute(name, value);
   }
-  one.append(...children.filter(child => child !== null && child !== undefined));
+  one.append(...children.filter(child => child !== null && child !== undefined && child !== false));
   return one;
 }
 

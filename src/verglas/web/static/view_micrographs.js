@@ -49,7 +49,7 @@ class Field {
         value => { this.highpass = value; this.refresh(); }),
       slider("Contrast", { low: 1, high: 8, step: 0.1, value: 3, help: "Black and white, in standard deviations from the mean." },
         value => { this.contrast = value; this.refresh(); }),
-      this.cut, this.ring, this.adding, this.saver, button("Whole field", () => { this.fit(); this.draw(); }, "Zoom out."), this.told);
+      this.cut, this.ring, this.config.writable && this.adding, this.config.writable && this.saver, button("Whole field", () => { this.fit(); this.draw(); }, "Zoom out."), this.told);
   }
 
   name() { return this.list[this.at].name; }

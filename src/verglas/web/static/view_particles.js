@@ -91,8 +91,8 @@ function gallery(page, config, say, facts) {
     facts.block && choice("Only where", columns, "", value => { filter.column = value; narrowed(); }),
     facts.block && entry("from", { size: 7 }, value => { filter.low = value; narrowed(); }),
     facts.block && entry("to", { size: 7 }, value => { filter.high = value; narrowed(); }),
-    facts.block && button("Subset of the chosen", () => subset({ rows: [...state.chosen] }), "A Select job with the particles that you clicked."),
-    facts.block && button("Subset of all shown", () => subset({ where: state.where }), "A Select job with the particles of this range.", "main"),
+    facts.block && config.writable && button("Subset of the chosen", () => subset({ rows: [...state.chosen] }), "A Select job with the particles that you clicked."),
+    facts.block && config.writable && button("Subset of all shown", () => subset({ where: state.where }), "A Select job with the particles of this range.", "main"),
     told, pager), sheets);
   redraw();
   window.addEventListener("resize", later(() => { if (sheets.isConnected) redraw(); }, 300));

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from verglas.api.project import Project
+from verglas.types.pipeline import Node
 from verglas.web.viewers.details import ctf, motion
 from verglas.web.viewers.scripts import classes, micrographs, particles, plots, volume
 from verglas.web.viewers.table import table
@@ -20,7 +21,8 @@ BY_LABEL = {
 }
 BY_NAME = (
     ("micrographs_ctf.star", ["ctf", "micrographs", "table"]), ("corrected_micrographs.star", ["motion", "micrographs", "table"]),
-    ("rank.star", ["classes", "table"]), ("_model.star", ["classes", "plots", "table"]), ("_classes.mrcs", ["classes", "particles"]),
+    ("rank.star", ["classes", "table"]), ("run_optimiser.star", ["plots", "table"]),
+    ("_model.star", ["classes", "plots", "table"]), ("_classes.mrcs", ["classes", "particles"]),
     ("_optimiser.star", ["classes", "plots", "table"]), ("_data.star", ["particles", "table"]), ("postprocess.star", ["plots", "table"]),
     ("fsc.star", ["plots", "table"]), ("particles.star", ["particles", "table", "micrographs"]), ("autopick.star", ["micrographs", "table"]),
     ("manualpick.star", ["micrographs", "table"]), ("micrographs.star", ["micrographs", "table"]), (".mrcs", ["particles"]), (".mrc", ["volume"]),
@@ -35,3 +37,9 @@ def viewers_for(name: str) -> list[str]:
     """The viewers that fit a file, by its name in the project or by RELION's label of its kind; the best one first."""
     found = BY_LABEL.get(name.partition(".")[0]) if "/" not in name else None
     return list(found or next((fits for ending, fits in BY_NAME if name.endswith(ending)), []))
+
+
+def viewers_of(node: Node) -> list[str]:
+    """The viewers of a file that a job hands on. Its name says more than its label (micrographs_ctf.star), unless it is just any table."""
+    named = viewers_for(node.name)
+    return named if set(named) - {"table"} else viewers_for(node.type) or named

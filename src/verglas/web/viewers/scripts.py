@@ -18,7 +18,7 @@ def place(project: Project, script: str, file: str, **more: Any) -> ui.element:
     ui.add_head_html('<link rel="stylesheet" href="/static/view.css">'
                      f'<link rel="modulepreload" href="/static/view_{script}.js"><link rel="modulepreload" href="/static/view_kit.js">')
     room = ui.element("div").classes("vg")
-    config = {"base": base(project), "data": f"{base(project)}/data", "file": file, **more}
+    config = {"base": base(project), "data": f"{base(project)}/data", "file": file, "writable": not project.read_only, **more}
     start(room, script, config)
     return room
 

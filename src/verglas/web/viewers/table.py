@@ -17,6 +17,8 @@ from verglas.web.viewers.scripts import place
 
 BLOCK = 100
 """Rows of a question."""
+ROUNDED = "p => typeof p.value === 'number' && !Number.isInteger(p.value) ? String(Number(p.value.toPrecision(6))) : p.value"
+"""Seven digits and more are told by the tip of the cell."""
 
 
 def table(project: Project, file: str, on_row: str = "") -> None:
@@ -84,7 +86,8 @@ def _selectable(columns: Columns) -> bool:
 def _column(number: int, one: dict[str, Any]) -> dict[str, Any]:
     kinds = ["contains"] if one["text"] else ["greaterThanOrEqual", "lessThanOrEqual", "inRange", "equals"]
     width = 260 if one["text"] else 140
-    return {"field": f"c{number}", "headerName": one["label"].removeprefix("rln"),
+    shown: dict[str, Any] = {} if one["text"] else {":valueFormatter": ROUNDED, ":tooltipValueGetter": "p => p.value"}
+    return {**shown, "field": f"c{number}", "headerName": one["label"].removeprefix("rln"),
             "headerTooltip": one["label"], "width": width,
             "filter": "agTextColumnFilter" if one["text"] else "agNumberColumnFilter",
             "floatingFilter": True,

@@ -1,0 +1,128 @@
+"""Every page of a project in Chromium, in two widths and two colours: pictures for docs/screens, and what the browser complained of.
+
+    python bench/screens.py PROJECT [--to docs/screens] [--widths 1440,1024] [--modes light,dark] [--only WORDS]
+
+The pages: the lists, the forms of refine3d and class2d, a page of each type of job with its report, and each viewer on the first file that it
+fits. PROJECT is not written to. Ends with 1 where a page has an error, nothing was drawn, or it is wider than the window.
+"""
+
+import argparse
+import io
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from verglas.api import open_project
+from verglas.web.viewers import viewers_of
+from web import CHROMIUM, start
+
+READY = {"volume": "canvas", "classes": ".vg-tile", "particles": ".vg-sheet img", "micrographs": "canvas[data-ready=true]", "ctf": ".ag-cell",
+         "motion": ".ag-cell", "plots": ".vg svg, .vg img", "table": ".ag-cell"}
+"""Viewer -> what is there once it has drawn."""
+TABS = ("CtfFind", "Class2D", "Refine3D")
+"""Folders of the jobs whose files and report are shown too."""
+KEPT = ("jobs", "graph", "new", "new-refine3d", "new-class2d", "job-Class2D", "job-Refine3D", "files-Refine3D", "report-Class2D",
+        "view-volume-Refine3D", "view-classes-Class2D", "view-particles-Extract", "view-micrographs-AutoPick", "view-ctf-CtfFind",
+        "view-motion-MotionCorr", "view-plots-Refine3D", "view-table-Extract")
+"""Pages of which a picture is kept; all are visited."""
+MOST_BYTES = 60_000
+
+
+def pages(root: Path) -> Iterator[tuple[str, str, str]]:
+    """(name, path below the project, sign that it is drawn)."""
+    project = open_project(root, read_only=True)
+    yield from (("jobs", "", ".q-table tbody tr"), ("graph", "/graph", ".graph svg"), ("new", "/new", "a.type"), ("trash", "/trash", "main.page"))
+    for job in ("refine3d", "class2d"):
+        yield f"new-{job}", f"/new/{job}", "button:has-text('Check and forecast')"
+    seen: set[str] = set()
+    for process in project.pipeline.processes:
+        kind = process.name.partition("/")[0]
+        if kind not in seen:
+            seen.add(kind)
+            yield f"job-{kind}", f"/job/{process.name}", ".page .state"
+            for tab in ("Files", "Report") if kind in TABS else ():
+                yield f"{tab.lower()}-{kind}", f"/job/{process.name}#{tab}", ".page .state"
+    for node in project.pipeline.nodes:
+        for viewer in viewers_of(node) if (root / node.name).is_file() else ():
+            kind = f"{node.name.partition('/')[0]}-{viewer}"
+            if kind not in seen:
+                seen.add(kind)
+                yield f"view-{viewer}-{node.name.partition('/')[0]}", f"/view/{viewer}?file={quote(node.name)}", READY[viewer]
+
+
+def visit(page: Any, address: str, sign: str) -> str:
+    """Go there and wait until it is drawn; what is wrong with it."""
+    place, _, tab = address.partition("#")
+    page.goto(place, wait_until="commit")
+    try:
+        page.locator(sign).first.wait_for(timeout=30000)
+    except Exception:
+        return f"nothing like {sign} within 30 s"
+    if tab:
+        page.get_by_role("tab", name=tab).click()
+        if tab == "Report" and page.locator("iframe.report").count():
+            page.frame_locator("iframe.report").locator("h1").first.wait_for()
+    page.wait_for_timeout(700)
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        return "wider than the window"
+    return " | ".join(page.locator(".vg-notice.bad:visible, .problem:visible").all_inner_texts())
+
+
+def keep(page: Any, path: Path) -> None:
+    """The window as WebP of at most MOST_BYTES."""
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(page.screenshot()))
+    for share, quality in ((1, 50), (1, 20), (0.6, 30), (0.4, 20)):
+        small = picture.resize((round(picture.width * share), round(picture.height * share)))
+        small.save(path, quality=quality, method=4)
+        if path.stat().st_size <= MOST_BYTES:
+            return
+
+
+def main() -> int:
+    from playwright.sync_api import sync_playwright
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("project", type=Path)
+    parser.add_argument("--to", type=Path, default=Path("docs/screens"))
+    parser.add_argument("--widths", default="1440,1024")
+    parser.add_argument("--modes", default="light,dark")
+    parser.add_argument("--only", default="")
+    given = parser.parse_args()
+    given.to.mkdir(parents=True, exist_ok=True)
+    wrong: list[str] = []
+    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
+        process, address, token, _ = start(given.project, Path(home), "--read-only")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader"])
+        try:
+            page = browser.new_page()
+            said: list[str] = []
+            page.on("console", lambda one: said.append(one.text) if one.type in ("error", "warning") else None)
+            page.on("pageerror", lambda one: said.append(str(one)))
+            page.on("response", lambda one: said.append(f"{one.status} {one.url}") if one.status >= 400 else None)
+            page.goto(f"{address}?token={token}")
+            for mode in given.modes.split(","):
+                page.context.add_cookies([{"name": "verglas_mode", "value": mode, "url": address}])
+                for width in given.widths.split(","):
+                    page.set_viewport_size({"width": int(width), "height": int(width) * 5 // 8})
+                    for name, path, sign in pages(given.project):
+                        if given.only and not any(one in name for one in given.only.split(",")):
+                            continue
+                        said.clear()
+                        problem = " | ".join(filter(None, [visit(page, address + path, sign), *said]))
+                        if name in KEPT:
+                            keep(page, given.to / f"{name}-{width}-{mode}.webp")
+                        wrong += [f"{name} {width} {mode}: {problem}"] if problem else []
+                        print(f"{name} {width} {mode} {problem or 'drawn'}", flush=True)
+        finally:
+            browser.close()
+            process.terminate()
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
