@@ -35,7 +35,8 @@ def test_the_tutorial_fits_our_jobs_and_connects_them(root: Path, pretend: Path)
     project = vg.open_project(root)
     assert [one.name for one in project.jobs()] == list(made.values()) and project.job(1).params["pixel_size"] == 1.1
     assert {one.process.state for one in project.jobs()} == {"Scheduled"}
-    assert [one.name for one in project.job(made["refine"]).parents] == [made["good"], made["initial"]]
+    assert [one.name for one in project.job(made["refine"]).parents] == [made["initial"], made["fine"]]
+    assert [one.name for one in project.job(made["fine"]).parents] == [made["ctf"], made["good"]]
     assert [one.name for one in project.job(made["good"]).parents] == [made["classes"]], "its file has no name yet"
     assert not any(node.endswith("/") for node, _ in read_pipeline(root / "default_pipeline.star").inputs)
     assert {one.name for one in project.job(made["sharpen"]).parents} == {made["refine"], made["mask"]}
