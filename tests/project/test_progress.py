@@ -94,6 +94,7 @@ def test_the_same_again_keeps_all_and_another_value_makes_what_it_reaches(projec
     first = ask_all(root, "chain", stages_of(tmp_path))
     assert all(project.job(name).wait(30).state == "Succeeded" for name in first.values())
     assert ask_all(root, "chain", stages_of(tmp_path)) == first and len(project.jobs()) == 4
+    assert ask_all(root, "chain", stages_of(tmp_path, low__resolution="20")) == first, "20 is 20, in the file and on the command line"
     changed = ask_all(root, "chain", stages_of(tmp_path, low__resolution="15"))
     assert {name for name in first if changed[name] == first[name]} == {"crop", "other"} and len(project.jobs()) == 6
     assert project.job(changed["mask"]).wait(30).params["map"] == f"{changed['low']}/map.mrc"

@@ -58,7 +58,10 @@ def run(workflow: str, /, *change: str, project: Path = Path(), hold: bool = Fal
 
 def _wait(project: "Project", made: "Mapping[str, str]") -> None:
     for name in made.values():
-        job = project.job(name).wait()
+        try:
+            job = project.job(name).wait()
+        except InputError as error:
+            raise InputError(error.found, where=error.where, remedy=f"{error.remedy}; the same command goes on from there") from error
         took = "" if job.seconds is None else f" after {job.seconds:.0f} s"
         print(f"{name} succeeded{took}", flush=True)
 

@@ -92,11 +92,15 @@ def _stage(name: str, table: Any, earlier: set[str], path: str) -> Stage:
         raise InputError(f"names {wrong[0]!r}, which is no stage before it", where=where,
                          remedy="the stages before are " + (", ".join(sorted(earlier)) or "none"))
     try:
-        parse(job.params, params)
-        parse(CommonParams, rules)
+        return Stage(name, job.name, _typed(job.params, params), _typed(CommonParams, rules), tuple(after))
     except InputError as error:
         raise InputError(error.found, where=where, remedy=f"see verglas {job.name} --help") from None
-    return Stage(name, job.name, params, rules, tuple(after))
+
+
+def _typed(params: type[JobParams], given: dict[str, Any]) -> dict[str, Any]:
+    """Checked, and 10 whether the file says 10 or the command line "10"."""
+    kept = parse(params, given).model_dump(mode="json", exclude_none=True)
+    return {name: kept.get(name, value) for name, value in given.items()}
 
 
 def named_in(params: Mapping[str, Any]) -> tuple[str, ...]:
