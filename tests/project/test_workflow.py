@@ -15,7 +15,8 @@ from verglas.jobs.registry import ENTRIES, find
 from verglas.jobs.spec import options
 from verglas.project.ask import How
 from verglas.project.compare import compare_files
-from verglas.project.workflow import ask_all, find_workflow, make_workflow, read_workflow
+from verglas.project.progress import ask_all
+from verglas.project.workflow import find_workflow, make_workflow, read_workflow
 from verglas.types import Map
 
 ONE = How(cpus=1, gpus=0)
@@ -30,11 +31,12 @@ def test_every_job_says_what_it_hands_on_and_every_accepted_parameter_exists() -
 def test_the_tutorial_fits_our_jobs_and_connects_them(root: Path, pretend: Path) -> None:
     stages = read_workflow(find_workflow("betagal"), {"import.pixel_size": "1.1", "import.movies": "a.tif"})
     assert [one.job for one in stages][:2] == ["import movies", "motioncorr"] and stages[-1].job == "postprocess"
-    made = ask_all(root, stages, hold=True)
+    made = ask_all(root, "betagal", stages, hold=True)
     project = vg.open_project(root)
     assert [one.name for one in project.jobs()] == list(made.values()) and project.job(1).params["pixel_size"] == 1.1
     assert {one.process.state for one in project.jobs()} == {"Scheduled"}
-    assert [one.name for one in project.job(made["refine"]).parents] == [made["good"], made["initial"]]
+    assert [one.name for one in project.job(made["refine"]).parents] == [made["initial"], made["fine"]]
+    assert [one.name for one in project.job(made["fine"]).parents] == [made["ctf"], made["good"]]
     assert [one.name for one in project.job(made["good"]).parents] == [made["classes"]], "its file has no name yet"
     assert not any(node.endswith("/") for node, _ in read_pipeline(root / "default_pipeline.star").inputs)
     assert {one.name for one in project.job(made["sharpen"]).parents} == {made["refine"], made["mask"]}
@@ -53,7 +55,7 @@ def test_a_finished_project_gives_its_workflow_back(root: Path, pretend: Path, t
     stages = read_workflow(path)
     assert [(one.name, one.job) for one in stages] == [("map_crop", "map crop"), ("map_lowpass", "map lowpass"), ("mask", "mask")]
     assert stages[1].params["map"] == "@map_crop" and stages[2].params["map"] == "@map_lowpass" and stages[0].params["map"] == "start.mrc"
-    made = ask_all(root, stages)
+    made = ask_all(root, "w", stages)
     assert project.job(made["mask"]).wait(30).params["extend"] == "5.0"
     with pytest.raises(InputError, match="nothing"):
         read_workflow(tmp_path / "nothing.toml")

@@ -6,11 +6,18 @@ from typing import TYPE_CHECKING
 from verglas.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cyclopts import App
 
+    from verglas.api.project import Project
 
-def run(workflow: str, /, *change: str, project: Path = Path(), hold: bool = False, wait: bool = False) -> int:
-    """Ask for all jobs of a workflow: verglas workflow run betagal import.pixel_size=1.1
+
+def run(workflow: str, /, *change: str, project: Path = Path(), hold: bool = False, wait: bool = False, again: bool = False) -> int:
+    """Ask for all jobs of a workflow: verglas workflow run betagal import.pixel_size=1.1 --wait
+
+    The same command goes on where the last one ended: what succeeded stays, what was stopped, killed or failed goes on, and only what
+    another value reaches is made anew. A folder that lies in no project becomes one.
 
     Parameters
     ----------
@@ -24,25 +31,39 @@ def run(workflow: str, /, *change: str, project: Path = Path(), hold: bool = Fal
         Keep them as drafts.
     wait
         Run them, one after the other, until the last one has ended.
+    again
+        New jobs for all stages, whatever is there.
     """
-    from verglas.api.project import open_project
-    from verglas.project.workflow import ask_all, find_workflow, read_workflow
+    from verglas.api.project import new_project, open_project
+    from verglas.project.layout import find_root
+    from verglas.project.progress import ask_all
+    from verglas.project.workflow import find_workflow, read_workflow
 
     wrong = [one for one in change if "=" not in one]
     if wrong:
         raise InputError(f"{wrong[0]!r} is not stage.parameter=value", remedy="for example import.pixel_size=1.1")
-    stages = read_workflow(find_workflow(workflow), dict(one.split("=", 1) for one in change))
-    opened = open_project(project)
+    path = find_workflow(workflow)
+    stages = read_workflow(path, dict(one.split("=", 1) for one in change))
+    opened = open_project(project) if find_root(project) else new_project(project)
     opened.require_writable()
-    made = ask_all(opened.root, stages, hold)
+    made = ask_all(opened.root, path.stem, stages, hold=hold, again=again)
     for stage, name in made.items():
         print(f"{stage}: {name}", flush=True)
-    if wait:
-        for name in made.values():
-            print(f"{name} {opened.job(name).wait().process.state.lower()}", flush=True)
+    if wait and not hold:
+        _wait(opened, made)
     elif not hold:
         print("they begin while `verglas project work` or the pages run")
     return 0
+
+
+def _wait(project: "Project", made: "Mapping[str, str]") -> None:
+    for name in made.values():
+        try:
+            job = project.job(name).wait()
+        except InputError as error:
+            raise InputError(error.found, where=error.where, remedy=f"{error.remedy}; the same command goes on from there") from error
+        took = "" if job.seconds is None else f" after {job.seconds:.0f} s"
+        print(f"{name} succeeded{took}", flush=True)
 
 
 def make(target: Path, /, *jobs: str, project: Path = Path()) -> int:

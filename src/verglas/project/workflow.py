@@ -21,11 +21,10 @@ from verglas.jobs.common import CommonParams, parse
 from verglas.jobs.folder import JOB_FILE
 from verglas.jobs.registry import find
 from verglas.jobs.spec import JobParams, options
-from verglas.project.ask import How, ask
 from verglas.project.facts import facts_of
 from verglas.project.graph import parents, reached
 from verglas.project.layout import number_of, owner
-from verglas.project.words import REFERENCE, chosen, is_file
+from verglas.project.words import REFERENCE, chosen, is_file, references
 from verglas.types.pipeline import Pipeline
 
 BUILT_IN = Path(__file__).parent / "workflows"
@@ -41,6 +40,11 @@ class Stage:
     params: dict[str, Any]
     common: dict[str, Any]
     after: tuple[str, ...]
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The earlier stages that it names."""
+        return tuple(dict.fromkeys((*self.after, *named_in(self.params))))
 
 
 def find_workflow(wish: str) -> Path:
@@ -83,41 +87,25 @@ def _stage(name: str, table: Any, earlier: set[str], path: str) -> Stage:
     after = table.get(AFTER, [])
     if not isinstance(after, list):
         raise InputError(f"after = {after!r}: a list of stages is needed", where=where, remedy="write after = [\"mask\"]")
-    named = [*after, *(str(one)[1:].split("/")[0] for one in _values(params) if str(one).startswith(REFERENCE))]
-    wrong = [one for one in named if one not in earlier]
+    wrong = [one for one in (*after, *named_in(params)) if one not in earlier]
     if wrong:
         raise InputError(f"names {wrong[0]!r}, which is no stage before it", where=where,
                          remedy="the stages before are " + (", ".join(sorted(earlier)) or "none"))
     try:
-        parse(job.params, params)
-        parse(CommonParams, rules)
+        return Stage(name, job.name, _typed(job.params, params), _typed(CommonParams, rules), tuple(after))
     except InputError as error:
         raise InputError(error.found, where=where, remedy=f"see verglas {job.name} --help") from None
-    return Stage(name, job.name, params, rules, tuple(after))
 
 
-def _values(params: Mapping[str, Any]) -> list[Any]:
-    return [one for value in params.values() for one in (value if isinstance(value, list | tuple) else [value])]
+def _typed(params: type[JobParams], given: dict[str, Any]) -> dict[str, Any]:
+    """Checked, and 10 whether the file says 10 or the command line "10"."""
+    kept = parse(params, given).model_dump(mode="json", exclude_none=True)
+    return {name: kept.get(name, value) for name, value in given.items()}
 
 
-def ask_all(root: Path, stages: tuple[Stage, ...], hold: bool = False) -> dict[str, str]:
-    """Ask for all jobs; stage -> job. They begin one after the other while somebody schedules."""
-    made: dict[str, str] = {}
-    for stage in stages:
-        params = {name: _placed(value, made) for name, value in stage.params.items()}
-        how = How(stage.common, tuple(made[one] for one in stage.after), hold=hold)
-        made[stage.name] = ask(root, stage.job, params, how)
-    return made
-
-
-def _placed(value: Any, made: Mapping[str, str]) -> Any:
-    """@extract/x.star -> @Extract/job003/x.star."""
-    if isinstance(value, list):
-        return [_placed(one, made) for one in value]
-    if not isinstance(value, str) or not value.startswith(REFERENCE):
-        return value
-    stage, slash, rest = value[1:].partition("/")
-    return f"{REFERENCE}{made[stage]}{slash}{rest}"
+def named_in(params: Mapping[str, Any]) -> tuple[str, ...]:
+    """The stages of all @stage and @stage/file."""
+    return tuple(one.split("/")[0] for one in references(params))
 
 
 def make_workflow(root: Path, pipeline: Pipeline, names: tuple[str, ...]) -> str:
