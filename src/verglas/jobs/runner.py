@@ -1,5 +1,6 @@
 """Runs a job: door checks first, then its folder, its record, its markers and its exit code."""
 
+import os
 import signal
 import sys
 import threading
@@ -57,6 +58,15 @@ class Request:
 def launch(job: Job, params: JobParams, request: Request) -> int:
     """`run_job` for the command line, in every process of torchrun: problems become a short message on stderr and an exit code."""
     group = started()
+    code = _launched(job, params, request, group)
+    if group.size > 1:  # Gloo's threads may still be there when Python takes its libraries down, which ends the process by SIGABRT
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _launched(job: Job, params: JobParams, request: Request, group: Group) -> int:
     journal = Journal(quiet=request.quiet, mute=not group.leads)
     try:
         _require_parallel(job, group)
