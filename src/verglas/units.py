@@ -19,3 +19,12 @@ def wavelength(voltage_kv: float) -> float:
     """
     v = voltage_kv * KV
     return 12.2643247 / sqrt(v * (1.0 + 0.978466e-6 * v))
+
+
+def file_size(number: float) -> str:
+    """'12.3 MB' of a number of bytes."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.3g} {unit}"
+        number /= 1000
+    return f"{number:.3g} TB"

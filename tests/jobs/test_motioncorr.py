@@ -21,28 +21,10 @@ from verglas.jobs.each import read_rows
 from verglas.jobs.motioncorr_input import open_movies
 from verglas.jobs.motioncorr_work import accumulated
 from verglas.testing.data import relion_program
+from verglas.testing.movie_tables import movies_star
 from verglas.types.motion import MotionTrack
 
 SIZE, FRAMES, PIXEL, DOSE = 256, 8, 2.0, 2.0
-
-STAR = """
-data_optics
-
-loop_
-_rlnOpticsGroupName #1
-_rlnOpticsGroup #2
-_rlnMicrographOriginalPixelSize #3
-_rlnVoltage #4
-_rlnSphericalAberration #5
-_rlnAmplitudeContrast #6
-opticsGroup1 1 2.0 300.0 2.7 0.1
-
-data_movies
-
-loop_
-_rlnMicrographMovieName #1
-_rlnOpticsGroup #2
-"""
 
 
 def motion() -> np.ndarray:
@@ -73,7 +55,7 @@ def project(tmp_path: Path) -> Path:
         write_movie(tmp_path / f"Movies/m.{i}.tiff", i)
     (tmp_path / "Movies/broken.tiff").write_bytes(b"not a movie")
     names = ("Movies/m.0.tiff", "Movies/broken.tiff", "Movies/m.1.tiff")
-    (tmp_path / "movies.star").write_text(STAR + "".join(f"{name} 1\n" for name in names))
+    (tmp_path / "movies.star").write_text(movies_star(names))
     (tmp_path / "out").mkdir()
     return tmp_path
 

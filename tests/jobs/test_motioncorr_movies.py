@@ -18,27 +18,10 @@ from verglas.jobs import motioncorr
 from verglas.jobs.context import Context
 from verglas.jobs.each import ROWS, read_rows
 from verglas.testing.eer_movies import encode_frame, write_eer
+from verglas.testing.movie_tables import movies_star
 
 SIZE, FRAMES, HARDWARE = 256, 8, 4
 MOTION = np.stack([4 * (1 - np.exp(-np.arange(FRAMES) / 2)), -3 * (1 - np.exp(-np.arange(FRAMES) / 3))], 1)
-STAR = """
-data_optics
-
-loop_
-_rlnOpticsGroupName #1
-_rlnOpticsGroup #2
-_rlnMicrographOriginalPixelSize #3
-_rlnVoltage #4
-_rlnSphericalAberration #5
-_rlnAmplitudeContrast #6
-opticsGroup1 1 2.0 300.0 2.7 0.1
-
-data_movies
-
-loop_
-_rlnMicrographMovieName #1
-_rlnOpticsGroup #2
-"""
 
 
 def brightness(seed: int) -> np.ndarray:
@@ -61,7 +44,7 @@ def write_mrc(path: Path, picture: np.ndarray) -> None:
 
 
 def run(project: Path, movies: list[str], **options: object) -> None:
-    (project / "movies.star").write_text(STAR + "".join(f"{name} 1\n" for name in movies))
+    (project / "movies.star").write_text(movies_star(movies))
     (project / "out").mkdir(exist_ok=True)
     context = Context(project / "out", project)
     params = motioncorr.MotionParams(movies=project / "movies.star", dose_per_frame=2.0, **options)  # type: ignore[arg-type]
@@ -132,7 +115,7 @@ def test_two_at_once_killed_and_gone_on_with_make_what_one_process_makes(tmp_pat
     names = [f"m{i}.tiff" for i in range(6)]
     for i, name in enumerate(names):
         write_tiff(tmp_path / name, rng.poisson(3 * brightness(i)))
-    (tmp_path / "movies.star").write_text(STAR + "".join(f"{name} 1\n" for name in names))
+    (tmp_path / "movies.star").write_text(movies_star(names))
     one = command(tmp_path, "one", threads=1)
     shown, _ = one.communicate(timeout=300)
     assert one.returncode == 0, shown

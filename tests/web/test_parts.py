@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from verglas.api import new_project, open_project
+from verglas.project.facts import tail
 from verglas.project.graph import edges
 from verglas.project.sync import Snapshot
 from verglas.testing.data import shared_data
@@ -16,7 +17,7 @@ from verglas.types.pipeline import Node, Pipeline, Process, State
 from verglas.web import watch as watching
 from verglas.web.layers import HEIGHT, WIDTH, family, layers, placed, svg, with_bends
 from verglas.web.pages.jobs import Wish, chosen, rows_of
-from verglas.web.progress import Events, progress, series, tail, words_of
+from verglas.web.progress import Events, progress, series, words_of
 from verglas.web.theme import found_places, jobs_tree
 
 

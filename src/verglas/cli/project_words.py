@@ -11,6 +11,7 @@ from verglas.project.edit import with_dependents
 from verglas.project.graph import parents
 from verglas.project.index import rows
 from verglas.project.layout import number_of
+from verglas.units import file_size
 
 if TYPE_CHECKING:
     from verglas.api.project import Job, Project
@@ -46,28 +47,19 @@ def duration(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def size(number: float) -> str:
-    """12.3 MB."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000:
-            return f"{number:.3g} {unit}"
-        number /= 1000
-    return f"{number:.3g} TB"
-
-
 def cleaned(project: "Project", jobs: "Iterable[Job]", harsh: bool, yes: bool) -> str:
     """What goes, job by job."""
     pipeline = project.pipeline
     plans = [cleaning.plan(project.root, pipeline, one.name, harsh) for one in jobs]
     plans = [one for one in plans if one.files or one.kept]
-    lines = [f"{one.job}: {one.kept or f'{len(one.files)} files, {size(one.bytes)}'}" for one in plans]
+    lines = [f"{one.job}: {one.kept or f'{len(one.files)} files, {file_size(one.bytes)}'}" for one in plans]
     total = sum(one.bytes for one in plans)
     if yes:
         project.require_writable()
         for one in plans:
             cleaning.carry_out(project.root, one)
-        return "\n".join([*lines, f"{size(total)} moved to Trash; `verglas project trash --empty` frees it"])
-    return "\n".join([*lines, f"{size(total)} in all" + ("; nothing was moved yet, give --yes" if total else "")])
+        return "\n".join([*lines, f"{file_size(total)} moved to Trash; `verglas project trash --empty` frees it"])
+    return "\n".join([*lines, f"{file_size(total)} in all" + ("; nothing was moved yet, give --yes" if total else "")])
 
 
 def trashed(project: "Project", jobs: Sequence[str], yes: bool) -> str:
@@ -83,5 +75,5 @@ def emptied(project: "Project", yes: bool) -> str:
     if yes:
         project.require_writable()
         empty_trash(project.root)
-        return f"{size(number)} freed"
-    return f"would remove {size(number)} for good; give --yes"
+        return f"{file_size(number)} freed"
+    return f"would remove {file_size(number)} for good; give --yes"

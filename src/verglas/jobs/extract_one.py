@@ -9,6 +9,7 @@ import numpy as np
 
 from verglas.errors import DataError
 from verglas.io.kept import kept
+from verglas.runtime.resources import torch_threads
 from verglas.types import Defocus, OpticsGroup
 
 if TYPE_CHECKING:
@@ -66,11 +67,8 @@ class ExtractOne:
         import torch
 
         threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
+        with torch_threads(1):
             return self._extract(index, threads)
-        finally:
-            torch.set_num_threads(threads)
 
     def _extract(self, index: int, threads: int) -> dict[str, object]:
         from verglas.io.mrc import StackWriter, read_volume

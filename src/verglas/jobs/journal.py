@@ -144,7 +144,7 @@ class Progress:
 def progress_line(done: int, total: int, label: str, counted: int, seconds: float) -> str:
     """'label 120/1400, 35.1/s, 0:36 left'; rate over the `counted` items of the last `seconds`."""
     rate = _rate(counted, seconds)
-    left = f", {_clock((total - done) * seconds / counted)} left" if counted > 0 else ""
+    left = f", {clock((total - done) * seconds / counted)} left" if counted > 0 else ""
     return f"{label} {done}/{total}" + (f", {rate}" if rate else "") + left
 
 
@@ -155,7 +155,8 @@ def _rate(counted: int, seconds: float) -> str:
     return f"{rate:.3g}/s" if rate >= 0.1 else f"{1 / rate:.3g} s each"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """0:07, 12:30, 3:05:10."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -78,7 +78,8 @@ def open_movies(params: MotionParams, context: Context) -> FoundMovies:
         twice = next(name for name, root in zip(movies.name, roots) if roots.count(root) > 1)
         raise InputError(f"two movies would be written as one file, {twice} is one of them", where=str(params.movies),
                          remedy="give movies different names")
-    present = [str(name) for name in movies.name if str(name) not in set(missing)]
+    gone = set(missing)
+    present = [str(name) for name in movies.name if str(name) not in gone]
     frames, used = _first_good(params, [context.project / name for name in present])
     dose, gain = _dose(params, movies), _gain(params, movies, context.project)
     if gain is not None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from verglas.jobs.refine3d_input import DIAMETER_SHARE, Inputs
 from verglas.jobs.spec import Context, PlanLine
+from verglas.runtime.resources import torch_threads
 
 if TYPE_CHECKING:
     from verglas.jobs.refine3d import Refine3dParams
@@ -106,17 +107,13 @@ def product_rate(threads: int) -> float:
     """Floating-point operations per second of float32 matrix products on this machine; takes some hundredths of a second."""
     import torch
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with torch_threads(threads):
         a, b = torch.ones(512, 1024), torch.ones(1024, 512)
         seconds = []
         for _ in range(4):
             begun = perf_counter()
             a @ b
             seconds.append(perf_counter() - begun)
-    finally:
-        torch.set_num_threads(before)
     return float(2 * 512 * 1024 * 512 / np.min(seconds))
 
 

@@ -1,7 +1,6 @@
 """What a job folder tells about one job: parameters, times, note, resources."""
 
 import json
-import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +17,8 @@ from verglas.project.links import kind_of
 from verglas.project.request import LAUNCH_LOG, read_request
 
 NOTE = "note.txt"
+TAIL = 256 * 1024
+"""Bytes of a log that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,22 @@ def _told_end(folder: Path, started: datetime | None) -> datetime | None:
     if started is None or ended(folder) is None:
         return None
     try:
-        with (folder / "events.jsonl").open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
-            last = json.loads(file.read().splitlines()[-1])
+        last = json.loads(tail(folder / "events.jsonl", 4096).splitlines()[-1])
         return started + timedelta(seconds=float(last["time"])) if last["event"] == "end" else None
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
+    except (ValueError, KeyError, TypeError, IndexError):
         return None
+
+
+def tail(path: Path, limit: int = TAIL) -> str:
+    """The last whole lines of a text file, "" where there is none."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - limit))
+            text = file.read(limit).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return text if size <= limit else text.partition("\n")[2]
 
 
 def _relion(folder: Path) -> Facts:

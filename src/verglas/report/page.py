@@ -15,6 +15,7 @@ from verglas.report.micrograph_sections import micrograph_sections
 from verglas.report.micrograph_wording import micrograph_methods, micrograph_verdict, tiles
 from verglas.report.sections import REFINEMENT, Card, Section
 from verglas.report.wording import duration, methods_paragraph, state_words, verdict
+from verglas.units import file_size
 
 STYLE = Path(__file__).with_name("page.css")
 REFRESH_SECONDS = 15
@@ -161,7 +162,7 @@ def _inputs(inputs: tuple[InputFile, ...]) -> str:
     if not inputs:
         return ""
     cells = "".join(
-        f'<tr><td>{escape(one.path)}</td><td>{_bytes(one.size)}</td><td title="{escape(one.hashed, quote=True)}"><code>'
+        f'<tr><td>{escape(one.path)}</td><td>{file_size(one.size)}</td><td title="{escape(one.hashed, quote=True)}"><code>'
         f"{escape(one.sha256)}</code></td></tr>"
         for one in inputs
     )
@@ -170,10 +171,3 @@ def _inputs(inputs: tuple[InputFile, ...]) -> str:
         'class="inputs"><tr><th>file</th><th>size</th>'
         f"<th>sha256</th></tr>{cells}</table></div></article>"
     )
-
-
-def _bytes(size: int) -> str:
-    value, units = float(size), ["B", "kB", "MB", "GB", "TB"]
-    while value >= 1000 and len(units) > 1:
-        value, units = value / 1000, units[1:]
-    return f"{value:.3g} {units[0]}"

@@ -1,13 +1,12 @@
 """Numbers as one reads them: times and sizes."""
 
+from verglas.jobs import journal
+
 
 def clock(seconds: float) -> str:
     """0:07, 12:30, 3:05:10, 2 d 4 h."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours >= 48:
-        return f"{hours // 24} d {hours % 24} h"
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+    hours = round(seconds) // 3600
+    return f"{hours // 24} d {hours % 24} h" if hours >= 48 else journal.clock(seconds)
 
 
 def size(number: float) -> str:

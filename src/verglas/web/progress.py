@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-TAIL = 256 * 1024
-"""Bytes of a log that are looked at."""
 LINE = re.compile(r"(?:\d\d:\d\d:\d\d )?(?P<label>.*?) (?P<done>\d+)/(?P<total>\d+)(?P<rest>, .*)?$")
 LIMIT = re.compile(r"_(A|deg|px|gb|s)$")
 UNITS = {"A": "Å", "deg": "°", "px": "px", "gb": "GB", "s": "s"}
@@ -57,18 +55,6 @@ class Progress(NamedTuple):
     share: float
     label: str
     words: str
-
-
-def tail(path: Path, limit: int = TAIL) -> str:
-    """The last whole lines of a text file, "" where there is none."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(0, size - limit))
-            text = file.read(limit).decode("utf-8", "replace")
-    except OSError:
-        return ""
-    return text if size <= limit else text.partition("\n")[2]
 
 
 def progress(log: str) -> Progress | None:

@@ -54,9 +54,14 @@ def picks_of(project: Project, name: str, micrograph: str) -> Coordinates:
     one = next((one for one in fields(project, name) if one.name == micrograph), None)
     if one is None:
         raise InputError(f"{micrograph[:200]} is not in this table", where=name)
+    return _of_field(project, path, one)
+
+
+def _of_field(project: Project, path: Path, one: Field) -> Coordinates:
+    """`path`: the table that names the micrograph."""
     if one.listed:
         return next(iter(read_coordinates(file_in(project, one.listed), project.root).values()), no_coordinates())
-    return _all_picks(*stamp(path)).get(micrograph, no_coordinates()) if one.picks >= 0 else no_coordinates()
+    return _all_picks(*stamp(path)).get(one.name, no_coordinates()) if one.picks >= 0 else no_coordinates()
 
 
 @lru_cache(maxsize=2)
@@ -91,7 +96,7 @@ def table_of_micrographs(project: Project, names: set[str]) -> str:
 
 def save(project: Project, name: str, edits: dict[str, np.ndarray], threshold: float | None) -> Job:
     """The picks of `name` with those of some micrographs replaced by (M, 3) x, y, figure of merit, as a pick manual job."""
-    known = fields(project, name)
+    path, known = file_in(project, name), fields(project, name)
     strange = set(edits) - {one.name for one in known}
     if strange:
         raise InputError(f"{min(strange)[:200]} is not in this table", where=name, remedy="load the page again")
@@ -106,7 +111,7 @@ def save(project: Project, name: str, edits: dict[str, np.ndarray], threshold: f
                 continue
             own = folder / "edited" / f"{f'{number:06d}_' if twice else ''}{stem(one.name)}_manualpick.star"
             own.parent.mkdir(exist_ok=True)
-            write_coordinates(own, edited(edits[one.name]) if one.name in edits else picks_of(project, name, one.name))
+            write_coordinates(own, edited(edits[one.name]) if one.name in edits else _of_field(project, path, one))
             files.append(str(own.relative_to(project.root)))
         write_coordinate_files(folder / EDITED, [one.name for one in known], files)
         return folder / EDITED

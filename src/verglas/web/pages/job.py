@@ -8,6 +8,8 @@ from nicegui import ui
 from verglas.api.job import Job
 from verglas.api.project import Project
 from verglas.errors import VerglasError
+from verglas.project.facts import tail
+from verglas.project.request import LAUNCH_LOG
 from verglas.web.durations import clock
 from verglas.web.pages.actions import actions
 from verglas.web.pages.job_files import files
@@ -15,7 +17,7 @@ from verglas.web.pages.job_log import Log
 from verglas.web.pages.job_notes import note, parameters
 from verglas.web.pages.job_report import report
 from verglas.web.places import project_of
-from verglas.web.progress import Events, progress, tail
+from verglas.web.progress import Events, progress
 from verglas.web.stages import title
 from verglas.web.theme import base, frame, said, state_html
 from verglas.web.watch import watch
@@ -144,7 +146,7 @@ def _resources(found: Job) -> str:
 
 
 def _whole(found: Job, log: str) -> str:
-    errors = tail(found.folder / "run.err") or tail(found.folder / "launch.log")
+    errors = tail(found.folder / "run.err") or tail(found.folder / LAUNCH_LOG)
     parts = [f"<h2>What it said</h2><pre class='log' style='max-height: 60vh'>{escape(log) or 'Nothing yet.'}</pre>"]
     parts += [f"<h2 style='margin-top: 14px'>Warnings and errors</h2><pre class='log'>{escape(errors)}</pre>"] if errors else []
     return "".join(parts)
