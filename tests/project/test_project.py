@@ -53,6 +53,18 @@ def test_a_relion_project_opens_and_nothing_changes(capsys: pytest.CaptureFixtur
     assert listing(folder) == before
 
 
+def test_reading_only_writes_nothing_where_it_could(root: Path, finished: Finished) -> None:
+    """Folders that may be written, files that are not in the pipeline yet: the place where a slip would show."""
+    finished("Map/job001", "map crop")
+    before = listing(root)
+    for words in (["status"], ["status", "--json"], ["graph"]):
+        assert run("project", *words, "--read-only", cwd=root).returncode == 0
+    project = vg.open_project(root, read_only=True)
+    assert [row.kind for row in project.rows()] == ["map crop"] and project.jobs()[0].outputs and project.made("Map/job001/map.mrc")
+    assert listing(root) == before
+    assert run("project", "status", cwd=root).returncode == 0 and (root / ".verglas/index.sqlite").exists()
+
+
 def test_what_made_a_file_and_what_it_led_to() -> None:
     project = vg.open_project(shared_data("bgal-project"))
     assert project.read_only, "a folder that nobody may write is open for reading only, for root too"

@@ -33,7 +33,11 @@ class Project:
 
     def rows(self) -> "list[Row]":
         """All jobs with kind and times, for lists: from the index, so that thousands take less than a second."""
-        return index.rows(self.root, self.snapshot())
+        return self.rows_of(self.snapshot())
+
+    def rows_of(self, found: sync.Snapshot) -> "list[Row]":
+        """`rows` of a snapshot that is at hand."""
+        return index.rows(self.root, found, keep=not self.read_only)
 
     @property
     def pipeline(self) -> Pipeline:

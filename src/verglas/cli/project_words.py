@@ -9,7 +9,6 @@ from verglas.project import clean as cleaning
 from verglas.project.archive import empty_trash, trash_size
 from verglas.project.edit import with_dependents
 from verglas.project.graph import parents
-from verglas.project.index import rows
 from verglas.project.layout import number_of
 from verglas.units import file_size
 
@@ -22,7 +21,7 @@ def job_table(project: "Project") -> str:
     found = project.snapshot()
     of = parents(found.graph)
     lines = [("job", "second name", "state", "ended", "took", "reads from")]
-    for row in rows(project.root, found):
+    for row in project.rows_of(found):
         one, detail = row.process, shorten(row.detail, 70)
         took = (row.ended or time.time()) - row.started if row.started is not None and one.state != "Scheduled" else None
         sources = " ".join(name.rpartition("/")[2] for name in sorted(of.get(one.name, set()), key=number_of))

@@ -40,19 +40,19 @@ Kept = tuple[str, str, float | None, float | None]
 """(stamp of the files, kind, started, ended)."""
 
 
-def rows(root: Path, found: Snapshot) -> list[Row]:
-    """All jobs, by number. What the index does not hold is read from the folders, and kept."""
+def rows(root: Path, found: Snapshot, *, keep: bool = True) -> list[Row]:
+    """All jobs, by number. What the index does not hold is read from the folders, and kept there if `keep`."""
     path = root / HIDDEN / FILE
     known = _load(path)
     result, new = [], dict[str, Kept]()
     for one in sorted(found.pipeline.processes, key=lambda process: (process.number, process.name)):
         stamp = _stamp(root / one.name, one.state)
-        kept = known.get(one.name)
-        if kept is None or kept[0] != stamp:
-            kept = new[one.name] = (stamp, *_read(root / one.name))
-        result.append(Row(one, found.details.get(one.name, ""), *kept[1:]))
+        row = known.get(one.name)
+        if row is None or row[0] != stamp:
+            row = new[one.name] = (stamp, *_read(root / one.name))
+        result.append(Row(one, found.details.get(one.name, ""), *row[1:]))
     gone = set(known) - {row.process.name for row in result}
-    if new or gone:
+    if keep and (new or gone):
         _keep(path, new, gone)
     return result
 
