@@ -167,3 +167,15 @@ def test_class3d_with_fixed_poses_is_class3d_fixed(capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit):
         main(["class3d", "--help"])
     assert "with --fixed-poses: class3d-fixed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("given", "meant"), [
+    (("import", "movies", "--movies", "a", "--kv", "300"), "is it --voltage? see `verglas import movies --help`"),
+    (("import", "movies", "--dose-per-frame=3"), "is it --dose? "), (("class2d", "--particle_diameter", "3"), "is it --mask-diameter? "),
+    (("class2d", "--clases", "3"), "--classes"), (("refine3d", "--gibberish", "3"), "see `verglas refine3d --help`"),
+    (("motioncorr", "--patches", "3"), "is it --patches-x or --patches-y? "), (("project", "nothing"), "see `verglas project --help`"),
+])
+def test_an_option_that_does_not_exist_leads_to_the_one_that_does(given: tuple[str, ...], meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(list(given))
+    assert ended.value.code == 2 and meant in capsys.readouterr().err

@@ -43,6 +43,7 @@ def process_of(job: vg.Job) -> int:
 @pytest.fixture
 def project(root: Path, pretend: Path) -> vg.Project:
     (root / "start.mrc").touch()
+    (root / "start.star").touch()
     return vg.open_project(root)
 
 
@@ -83,6 +84,22 @@ def test_two_jobs_never_have_the_same_gpu_nor_more_cpus_than_there_are(project: 
         until(lambda: not unfinished(project.root, scheduler.step().pipeline))
     assert states(project) == ["Succeeded", "Failed", "Succeeded", "Succeeded", "Succeeded"]
     until(lambda: slots.take(4, 2))
+
+
+def test_a_job_of_seconds_begins_at_once_beside_one_that_has_every_core(project: vg.Project) -> None:
+    long = project.run("map crop", **CROP)
+    waits = project.run("map crop", **CROP)
+    light = project.run("select", particles="start.star", how=How())
+    with scheduling(project.root) as scheduler:
+        assert scheduler
+        scheduler.step()
+        until(lambda: (light.folder / "seen.json").exists() and (long.folder / "seen.json").exists())
+        scheduler.step()
+        assert [project.job(one.number).process.state for one in (long, waits, light)] == ["Running", "Scheduled", "Running"]
+        assert "--threads=1" in json.loads((light.folder / "seen.json").read_text())["arguments"]
+        assert "--threads=4" in json.loads((long.folder / "seen.json").read_text())["arguments"]
+        (project.root / "finish").touch()
+        until(lambda: not unfinished(project.root, scheduler.step().pipeline))
 
 
 def test_kill_9_of_the_scheduler_ends_no_job_and_the_next_one_goes_on(project: vg.Project, pretend: Path, tmp_path: Path) -> None:

@@ -195,7 +195,9 @@ def _dispatch(given: list[str]) -> int:
             return submit_command(given[1:])
         code = build_app(given)(given, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        return _complain(f"{error}\n  -> see --help", 2)
+        from verglas.cli.hint import complaint
+
+        return _complain(complaint(error), 2)
     return code if isinstance(code, int) else 0
 
 

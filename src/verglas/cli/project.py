@@ -104,7 +104,10 @@ def led_to(file: Path, /, *, project: Path = Path()) -> int:
         A folder of the project.
     """
     opened = open_here(project)
-    return tell(opened.led_to(_given(opened, file)))
+    jobs = opened.led_to(_given(opened, file))
+    if not jobs:
+        print("no job was given this file")
+    return tell(jobs)
 
 
 def import_relion(folder: Path = Path(), /) -> int:

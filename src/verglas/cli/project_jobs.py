@@ -1,6 +1,5 @@
 """`verglas project ...`: what is done with jobs."""
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +18,17 @@ def open_here(folder: Path, read_only: bool = False) -> "Project":
 
 
 def tell(jobs: "list[Job]") -> int:
+    from verglas.project.schedule import scheduling, unfinished
+
     for one in jobs:
-        print(f"{one.name}  {one.process.state}" + (f" ({one.detail})" if one.detail else ""), file=sys.stdout)
+        name = f"{one.name} = {one.process.alias}" if one.process.alias else one.name
+        print(f"{name}  {one.process.state}" + (f" ({one.detail})" if one.detail else ""))
+    waiting = [one for one in jobs if one.process.state == "Scheduled"]
+    if waiting and not waiting[0].project.read_only:
+        root, pipeline = waiting[0].project.root, waiting[0].project.pipeline
+        with scheduling(root) as nobody_else:
+            if nobody_else and {one.name for one in waiting} & set(unfinished(root, pipeline)):
+                print("what waits begins while `verglas project work` or `verglas web` runs")
     return 0
 
 
@@ -36,8 +44,9 @@ def stop(job: str, /, *, project: Path = Path(), now: bool = False) -> int:
     now
         End its process at once.
     """
-    open_here(project).job(job).stop(now=now)
-    return 0
+    opened = open_here(project)
+    opened.job(job).stop(now=now)
+    return tell([opened.job(job)])
 
 
 def go_on(job: str, /, *, project: Path = Path(), wait: bool = False) -> int:

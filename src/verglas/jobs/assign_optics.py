@@ -18,4 +18,4 @@ class AssignParams(JobParams):
 
 
 JOB = Job("assign-optics", "AssignOptics", "Optics groups from a STAR file, from file names, or from EPU's beam shifts.", AssignParams,
-          deferred("assign_groups", "check"), deferred("assign_groups", "run"))
+          deferred("assign_groups", "check"), deferred("assign_groups", "run"), light=True)

@@ -21,6 +21,6 @@ class MapsParams(JobParams):
 
 
 COORDINATES = Job("import coordinates", "Import", "Picks of other programs, for the given micrographs.", CoordinatesParams,
-                  deferred("import_picks", "check_coordinates"), deferred("import_picks", "run_coordinates"), "relion.import.other")
+                  deferred("import_picks", "check_coordinates"), deferred("import_picks", "run_coordinates"), "relion.import.other", light=True)
 MAPS = Job("import maps", "Import", "Links to maps; half maps in pairs.", MapsParams,
-           deferred("import_picks", "check_maps"), deferred("import_picks", "run_maps"), "relion.import.other")
+           deferred("import_picks", "check_maps"), deferred("import_picks", "run_maps"), "relion.import.other", light=True)

@@ -34,7 +34,8 @@ class MicrographsParams(OpticsParams):
 
 
 MOVIES_JOB = Job("import movies", "Import", "Movies with voltage, Cs, pixel size, dose and gain; links, never copies.", MoviesParams,
-                 deferred("import_rows", "check_movies"), deferred("import_rows", "run_movies"), "relion.import.movies", can_continue=True)
+                 deferred("import_rows", "check_movies"), deferred("import_rows", "run_movies"), "relion.import.movies", can_continue=True,
+                 light=True)
 MICROGRAPHS_JOB = Job("import micrographs", "Import", "Micrographs with voltage, Cs and pixel size; links, never copies.", MicrographsParams,
                       deferred("import_rows", "check_micrographs"), deferred("import_rows", "run_micrographs"), "relion.import.movies",
-                      can_continue=True)
+                      can_continue=True, light=True)

@@ -23,6 +23,6 @@ class CryosparcParams(JobParams):
 
 
 JOB = Job("import particles", "Import", "Particles of a STAR or cryoSPARC (.cs) file; links, never copies.", ParticlesParams,
-          deferred("import_stacks", "check"), deferred("import_stacks", "run"), "relion.import.other")
+          deferred("import_stacks", "check"), deferred("import_stacks", "run"), "relion.import.other", light=True)
 EXPORT = Job("export cryosparc", "Export", "Particles as a .cs file of cryoSPARC.", CryosparcParams,
-             deferred("import_stacks", "check_export"), deferred("import_stacks", "run_export"))
+             deferred("import_stacks", "check_export"), deferred("import_stacks", "run_export"), light=True)

@@ -86,4 +86,5 @@ def matched(params: PickManualParams, project: Path) -> "tuple[Micrographs, list
     return table, parts, lost
 
 
-JOB = Job("pick manual", "ManualPick", "Import and merge the coordinates of other pickers.", PickManualParams, check, run, "relion.manualpick")
+JOB = Job("pick manual", "ManualPick", "Import and merge the coordinates of other pickers.", PickManualParams, check, run, "relion.manualpick",
+          light=True)

@@ -67,9 +67,10 @@ def launch(job: Job, params: JobParams, request: Request) -> int:
 
 
 def _launched(job: Job, params: JobParams, request: Request, group: Group) -> int:
+    if group.size > 1 and not job.parallel:
+        return _alone(job, group)
     journal = Journal(quiet=request.quiet, mute=not group.leads)
     try:
-        _require_parallel(job, group)
         with joined(group, request.resources.device):
             run_job(job, params, replace(request, group=group), journal)
     except Agreed as error:
@@ -94,11 +95,10 @@ def _stopped(job: Job) -> str:
     return "stopped on request; go on with --continue" if job.can_continue else "stopped"
 
 
-def _require_parallel(job: Job, group: Group) -> None:
-    if group.size > 1 and not job.parallel:
-        if not group.leads:
-            raise Elsewhere
-        raise InputError(f"{job.name} runs in one process, not in {group.size}", remedy="start it without torchrun")
+def _alone(job: Job, group: Group) -> int:
+    """Only the leader fails: torchrun ends the others with the first one that does, and this one has to speak before."""
+    error = InputError(f"{job.name} runs in one process, not in {group.size}", remedy="start it without torchrun")
+    return complain(str(error), error.exit_code) if group.leads else EXIT_OK
 
 
 def _leave(group: Group, text: str, code: int) -> int:

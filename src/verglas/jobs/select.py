@@ -116,4 +116,4 @@ def _selection(params: SelectParams) -> "Selection":
 
 
 JOB = Job("select", "Select", "Particles by class, score, column or half; joined, split, without duplicates.", SelectParams, check, run,
-          "relion.select")
+          "relion.select", light=True)

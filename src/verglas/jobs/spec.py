@@ -185,6 +185,7 @@ class Job:
     `run` writes into `context.output` and raises `Stopped` (`context.stop_if_asked()`) when asked to stop early.
     `adopt`: parameters from a folder that RELION made, so that the job can continue it.
     `parallel`: several processes can share its work (torchrun).
+    `light`: it is over in seconds on one core, so that it begins at once, beside whatever runs.
     `relion` is RELION's job type label ("relion.refine3d"), "" where RELION has none.
     """
 
@@ -197,6 +198,7 @@ class Job:
     relion: str = ""
     can_continue: bool = False
     parallel: bool = False
+    light: bool = False
     adopt: Callable[[Path], dict[str, Any]] | None = None
 
 

@@ -27,7 +27,7 @@ PLACES = ("output", "continue_", "dry_run")
 class How:
     """Where and when: `common` as --threads or --seed; `after` more jobs to wait for; `queue` of a cluster, with `wish` (cpus, gpus, time ...).
 
-    `cpus` and `gpus` are slots of this machine; without `cpus` those of --threads, or all.
+    `cpus` and `gpus` are slots of this machine; without `cpus` those of --threads, or all, or none for a light job.
     """
 
     common: Mapping[str, Any] = field(default_factory=dict)
@@ -98,15 +98,15 @@ def _request(root: Path, job: str, params: Mapping[str, Any], how: How, checked:
     if how.queue:
         read_queue(how.queue)
     cores, cards = slots.machine()
-    cpus = how.cpus if how.cpus is not None else threads or cores
-    gpus = how.gpus if how.gpus is not None else _gpus_of(rules, cards)
+    cpus = how.cpus if how.cpus is not None else threads or (0 if found.light else cores)
+    gpus = how.gpus if how.gpus is not None else 0 if found.light else _gpus_of(rules, cards)
     if not how.queue and (cpus > cores or gpus > cards):
         raise InputError(f"{cpus} CPUs and {gpus} GPUs are asked for; this machine has {cores} and {cards}", where=job,
                          remedy="ask for less, or give a queue")
     if gpus > 1 and not how.queue:
         raise InputError(f"{gpus} GPUs: a job of this machine takes one", where=job, remedy="ask for one, or give the job to a queue")
     if not how.queue:
-        rules |= {"threads": threads or cpus}
+        rules |= {"threads": threads or max(1, cpus)}
     return JobRequest(job, given, rules, tuple(dict.fromkeys(waits)), cpus, gpus, how.queue, dict(how.wish), False,
                       "held" if how.hold else "waiting", datetime.now(UTC).astimezone().isoformat(timespec="seconds"))
 

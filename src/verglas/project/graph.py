@@ -80,7 +80,7 @@ def as_text(pipeline: Pipeline, details: Mapping[str, str]) -> str:
         sources = ", ".join(sorted(of.get(one.name, set()), key=number_of))
         state = f"{one.state} ({details[one.name]})" if one.name in details else one.state
         rows.append(f"{one.name}{f' = {one.alias}' if one.alias else ''}  {state}" + (f"  <- {sources}" if sources else ""))
-    return "\n".join(rows)
+    return "\n".join(rows) or "no jobs yet"
 
 
 def as_mermaid(pipeline: Pipeline) -> str:

@@ -35,7 +35,7 @@ class Form:
         if advanced:
             with ui.expansion(f"Advanced: {len(advanced)} more parameters", value=any(one.name in given for one in advanced)).classes("card"):
                 self._fields(advanced, given)
-        self.place = Place(project, old)
+        self.place = Place(project, find(job), old)
         self.trouble = ui.label().classes("problem")
         self.trouble.visible = False
         self.forecast = ui.element("section").classes("card")

@@ -7,6 +7,7 @@ from nicegui import ui
 from verglas.api.project import Project
 from verglas.cluster.queue import BUILT_IN
 from verglas.errors import VerglasError
+from verglas.jobs.spec import Job
 from verglas.project.ask import How
 from verglas.project.request import JobRequest
 from verglas.project.slots import machine
@@ -22,9 +23,10 @@ RECENT = 200
 class Place:
     """`how(hold)`: what the fields say; None when something is wrong with them."""
 
-    def __init__(self, project: Project, old: JobRequest | None) -> None:
+    def __init__(self, project: Project, job: Job, old: JobRequest | None) -> None:
         self.rows: dict[str, ui.element] = {}
         cores, cards = machine()
+        usual = (0, 0) if job.light else (cores, min(1, cards))
         common = dict(old.common) if old else {}
         with ui.expansion("Where and when: this machine, as soon as there is room", value=old is not None and bool(old.after or old.queue)).classes(
             "card"
@@ -52,13 +54,13 @@ class Place:
             self.rows["Queue file"].bind_visibility_from(self.where, "value", lambda value: value == OTHER)
             self.cpus = self._row(
                 "CPUs",
-                f"Threads; this machine has {cores}.",
-                lambda: ui.number(value=(old.cpus if old else cores), min=1, max=4096, precision=0).props("outlined dense"),
+                f"Threads; this machine has {cores}. With 0 it begins at once and takes one, for jobs of seconds.",
+                lambda: ui.number(value=(old.cpus if old else usual[0]), min=0, max=4096, precision=0).props("outlined dense"),
             )
             self.gpu = self._row(
                 "GPU",
                 f"This machine has {cards or 'none'}.",
-                lambda: ui.select({0: "none", 1: "one"}, value=min(1, old.gpus if old else cards)).props("outlined dense"),
+                lambda: ui.select({0: "none", 1: "one"}, value=min(1, old.gpus if old else usual[1])).props("outlined dense"),
             )
             with ui.element("div").classes("full-width").bind_visibility_from(self.where, "value", lambda value: value != HERE):
                 wish = dict(old.wish) if old else {}
@@ -90,10 +92,10 @@ class Place:
     def how(self, hold: bool) -> How | None:
         cluster = self.where.value != HERE
         queue = (self.file.value or "").strip() if self.where.value == OTHER else self.where.value if cluster else ""
-        cpus, gpus = int(self.cpus.value or 1), int(self.gpu.value or 0)
+        cpus, gpus = int(self.cpus.value or 0), int(self.gpu.value or 0)
         wish = (
             {
-                "cpus": cpus,
+                "cpus": max(1, cpus),
                 "gpus": gpus,
                 "memory_gb": int(self.memory.value) if self.memory.value else None,
                 "time": self.time.value or "",
@@ -103,7 +105,7 @@ class Place:
             else {}
         )
         common: dict[str, Any] = {"seed": int(self.seed.value or 0)}
-        common |= {"threads": cpus} if cpus != machine()[0] and not cluster else {}
+        common |= {"threads": cpus} if cpus not in (0, machine()[0]) and not cluster else {}
         try:
             wish_of(wish)
         except VerglasError as error:
