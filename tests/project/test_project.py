@@ -65,6 +65,16 @@ def test_reading_only_writes_nothing_where_it_could(root: Path, finished: Finish
     assert run("project", "status", cwd=root).returncode == 0 and (root / ".verglas/index.sqlite").exists()
 
 
+def test_a_project_is_opened_and_remembered(root: Path, finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finished("Map/job001", "map crop")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    told = run("project", "open", "Map", cwd=root)
+    assert told.returncode == 0 and "1 job, 1 succeeded" in told.stdout and "Map/job001 (map crop)" in told.stdout
+    assert json.loads((tmp_path / "config/verglas/projects.json").read_text()) == [str(root)]
+    wrong = run("project", "open", "elsewhere", cwd=tmp_path)
+    assert wrong.returncode == 2 and "elsewhere" in wrong.stderr
+
+
 def test_what_made_a_file_and_what_it_led_to() -> None:
     project = vg.open_project(shared_data("bgal-project"))
     assert project.read_only, "a folder that nobody may write is open for reading only, for root too"

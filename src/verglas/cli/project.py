@@ -1,5 +1,7 @@
 """`verglas project ...`: words around verglas.api.project. What is done with jobs is in project_jobs."""
 
+import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -25,6 +27,33 @@ def new(folder: Path = Path(), /) -> int:
 
     project = new_project(folder)
     print(f"project {project.root}, {len(project.jobs())} jobs")
+    return 0
+
+
+def open_(folder: Path = Path(), /, *, read_only: bool = False) -> int:
+    """Look into a project, ours or RELION's, and put it on the list of projects in the browser.
+
+    Parameters
+    ----------
+    folder
+        A folder of the project.
+    read_only
+        Write nothing.
+    """
+    from collections import Counter
+
+    from verglas.web.places import admit
+
+    opened = open_here(folder, read_only)
+    admit(opened)
+    rows = opened.rows()
+    counted = Counter(row.process.state for row in rows)
+    print(f"{opened.root}" + (" (read only)" if opened.read_only else "") + f": {len(rows)} job{'s' * (len(rows) != 1)}"
+          + "".join(f", {number} {state.lower()}" for state, number in counted.most_common()))
+    if rows:
+        print(f"last: {rows[-1].process.name}" + (f" ({rows[-1].kind})" if rows[-1].kind else ""))
+    place = shlex.quote(os.path.relpath(opened.root))
+    print(f"look at it: verglas web --project {place}, or verglas project status --project {place}")
     return 0
 
 
@@ -140,8 +169,8 @@ def sync(*, project: Path = Path()) -> int:
 
 
 COMMANDS: dict[str, Callable[..., int]] = {
-    "new": new, "status": status, "graph": graph, "made": made, "led-to": led_to, "stop": jobs.stop, "continue": jobs.go_on, "clone": jobs.clone,
-    "alias": jobs.alias, "note": jobs.note, "clean": jobs.clean, "trash": jobs.trash, "restore": jobs.restore, "export": jobs.export,
+    "new": new, "open": open_, "status": status, "graph": graph, "made": made, "led-to": led_to, "stop": jobs.stop, "continue": jobs.go_on,
+    "clone": jobs.clone, "alias": jobs.alias, "note": jobs.note, "clean": jobs.clean, "trash": jobs.trash, "restore": jobs.restore, "export": jobs.export,
     "import-relion": import_relion, "sync": sync, "work": jobs.work,
 }
 
