@@ -170,8 +170,8 @@ def sync(*, project: Path = Path()) -> int:
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "new": new, "open": open_, "status": status, "graph": graph, "made": made, "led-to": led_to, "stop": jobs.stop, "continue": jobs.go_on,
-    "clone": jobs.clone, "alias": jobs.alias, "note": jobs.note, "clean": jobs.clean, "trash": jobs.trash, "restore": jobs.restore, "export": jobs.export,
-    "import-relion": import_relion, "sync": sync, "work": jobs.work,
+    "clone": jobs.clone, "alias": jobs.alias, "note": jobs.note, "clean": jobs.clean, "trash": jobs.trash, "restore": jobs.restore,
+    "export": jobs.export, "import-relion": import_relion, "sync": sync, "work": jobs.work,
 }
 
 
