@@ -79,6 +79,21 @@ def test_gentle_cleaning_keeps_the_last_iteration(chain: Path) -> None:
     assert files(chain) == before - set(found.files)
 
 
+def test_a_script_cleans_empties_the_trash_and_exports(chain: Path, tmp_path: Path) -> None:
+    project = vg.open_project(chain)
+    job = project.job(3)
+    shown = job.cleanable()
+    assert shown.files and job.clean() == shown and not job.cleanable().files and not (chain / shown.files[0]).exists()
+    assert project.empty_trash() == shown.bytes and project.empty_trash() == 0
+    (job.folder / "run.out").write_text("first\nlast\n")
+    assert job.log() == "first\nlast\n" and job.log(7) == "last\n"
+    assert project.export(tmp_path / "part", job) == ("Import/job001", "Extract/job002", "Class2D/job003")
+    assert [one.number for one in vg.open_project(tmp_path / "part").jobs()] == [1, 2, 3]
+    (job.folder / "RELION_JOB_EXIT_SUCCESS").unlink()
+    with pytest.raises(InputError, match="reading only"):
+        vg.open_project(chain, read_only=True).job(3).clean()
+
+
 def test_harsh_cleaning_keeps_what_is_handed_on_and_what_is_protected(chain: Path) -> None:
     pipeline = read_pipeline(chain / "default_pipeline.star")
     folder = chain / "Class2D/job003"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from verglas.api.outputs import Outputs
 from verglas.errors import InputError
-from verglas.project import ask, edit, facts, graph, layout
+from verglas.project import ask, clean, edit, facts, graph, layout
+from verglas.project.facts import TAIL
 from verglas.project.schedule import scheduling
 from verglas.project.slots import machine
 from verglas.types.pipeline import Node, Process, State
@@ -165,6 +166,21 @@ class Job:
         """Replace its note."""
         self.project.require_writable()
         facts.write_note(self.folder, text)
+
+    def cleanable(self, *, harsh: bool = False) -> clean.CleanPlan:
+        """What `clean` would move: files of earlier iterations; `harsh`: also images that the job can make again."""
+        return clean.plan(self.project.root, self.project.pipeline, self.name, harsh)
+
+    def clean(self, *, harsh: bool = False) -> clean.CleanPlan:
+        """Move what is not needed to Trash, as the job is at this moment."""
+        self.project.require_writable()
+        planned = self.cleanable(harsh=harsh)
+        clean.carry_out(self.project.root, planned)
+        return planned
+
+    def log(self, limit: int = TAIL) -> str:
+        """The end of run.out, at most so many bytes."""
+        return facts.tail(self.folder / "run.out", limit)
 
     def refresh(self) -> "Job":
         """The same job as it is now."""

@@ -7,7 +7,7 @@ from typing import Any
 from verglas.api.job import Job, named
 from verglas.errors import InputError
 from verglas.jobs.folder import PIPELINE
-from verglas.project import ask, edit, graph, index, layout, sync, words
+from verglas.project import archive, ask, edit, graph, index, layout, sync, words
 from verglas.project.forecast import forecast
 from verglas.project.index import Row
 from verglas.project.schedule import scheduling
@@ -100,6 +100,18 @@ class Project:
         """Bring a job back from the trash, with what it builds on."""
         self.require_writable()
         return edit.restore(self.root, name)
+
+    def empty_trash(self) -> int:
+        """Remove what is in the trash for good; the bytes that were freed."""
+        self.require_writable()
+        size = archive.trash_size(self.root)
+        archive.empty_trash(self.root)
+        return size
+
+    def export(self, target: str | Path, *jobs: "Job | str | int") -> tuple[str, ...]:
+        """Copy jobs (all when none) and what they build on into a new folder or .zip, a project of its own; the names of all that went."""
+        names = [one.name if isinstance(one, Job) else self.job(one).name for one in jobs]
+        return archive.export_jobs(self.root, self.pipeline, names, Path(target))
 
     def made(self, file: str | Path) -> "list[Job]":
         """The job that made a file, last, after all jobs that it builds on."""

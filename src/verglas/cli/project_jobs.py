@@ -199,11 +199,7 @@ def export(target: Path, /, *jobs: str, project: Path = Path()) -> int:
     project
         A folder of the project.
     """
-    from verglas.project.archive import export_jobs
-
-    opened = open_here(project)
-    names = [opened.job(one).name for one in jobs]
-    went = export_jobs(opened.root, opened.pipeline, names, target)
+    went = open_here(project).export(target, *jobs)
     print(f"{len(went)} jobs in {target}: {', '.join(went)}")
     return 0
 
