@@ -23,6 +23,7 @@ PAGES = (
     ("Jobs", "", "list", "All jobs, with their states"),
     ("Graph", "/graph", "account_tree", "What came of what"),
     ("New job", "/new", "add", "Choose a type of job and its parameters"),
+    ("Workflows", "/workflows", "schema", "Run a whole chain of jobs, or keep one to run again"),
     ("Trash", "/trash", "delete_outline", "Deleted jobs, which can come back"),
 )
 PER_STAGE = 12
