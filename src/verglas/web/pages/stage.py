@@ -34,7 +34,7 @@ class StageForm:
             with ui.element("div").classes("field"):
                 ui.label(label_of(one.name)).classes("name")
                 ui.label(self._from(one)).classes("hint")
-        for one in sorted(self.set_, key=lambda one: not is_file(one)):
+        for one in sorted(self.set_, key=lambda one: not (is_file(one) or one.several)):
             self._field(one)
         if self.rest:
             with ui.expansion(f"{len(self.rest)} more values, as by default") as box:
