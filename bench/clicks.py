@@ -97,8 +97,8 @@ class Clicks:
         self.page.get_by_text(re.compile(r"\d+ of 12 jobs done")).wait_for()
 
     def kill_job(self, folder: Path, stage: str) -> None:
-        """While it runs; "Continue" on its page goes on with it."""
-        job = until(lambda: running(folder, stage))
+        """While it runs, after its first iterations are kept; "Continue" on its page goes on with it."""
+        job = until(lambda: (found := running(folder, stage)) and any(found.glob("run_it02*_optimiser.star")) and found)
         os.kill(int(json.loads((job / "job.json").read_text())["process"]), signal.SIGKILL)
         self.tell(f"SIGKILL for {job.parent.name}/{job.name}")
         self.page.locator(".state.Failed", has_text="Failed").first.wait_for()
@@ -106,7 +106,8 @@ class Clicks:
         self.page.locator(".page .state.Failed").wait_for()
         self.page.get_by_role("button", name="Continue").click()
         self.page.locator(".page .state.Running").wait_for()
-        self.tell("Continue was clicked, and it runs")
+        told = until(lambda: next((line for line in (job / "run.out").read_text().splitlines() if "going on after" in line), ""))
+        self.tell(f"Continue was clicked; its log: {told.partition(' ')[2]}")
 
     def wait_for_end(self) -> None:
         self.page.get_by_text("Workflows", exact=True).click()
