@@ -31,7 +31,7 @@ def test_every_job_says_what_it_hands_on_and_every_accepted_parameter_exists() -
 def test_the_tutorial_fits_our_jobs_and_connects_them(root: Path, pretend: Path) -> None:
     stages = read_workflow(find_workflow("betagal"), {"import.pixel_size": "1.1", "import.movies": "a.tif"})
     assert [one.job for one in stages][:2] == ["import movies", "motioncorr"] and stages[-1].job == "postprocess"
-    made = ask_all(root, "betagal", stages, hold=True)
+    made = ask_all(root, "betagal", stages, How(hold=True))
     project = vg.open_project(root)
     assert [one.name for one in project.jobs()] == list(made.values()) and project.job(1).params["pixel_size"] == 1.1
     assert {one.process.state for one in project.jobs()} == {"Scheduled"}

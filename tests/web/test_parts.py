@@ -15,7 +15,7 @@ from verglas.project.sync import Snapshot
 from verglas.testing.data import shared_data
 from verglas.types.pipeline import Node, Pipeline, Process, State
 from verglas.web import watch as watching
-from verglas.web.layers import HEIGHT, WIDTH, family, layers, placed, svg, with_bends
+from verglas.web.layers import HEIGHT, WIDTH, box_of, family, layers, placed, svg, with_bends
 from verglas.web.pages.jobs import Wish, chosen, rows_of
 from verglas.web.progress import Events, progress, series, words_of
 from verglas.web.theme import found_places, jobs_tree
@@ -68,7 +68,7 @@ def test_a_family_is_what_it_builds_on_and_what_builds_on_it() -> None:
 
 def test_texts_of_users_are_escaped_in_the_picture(tmp_path: Path) -> None:
     jobs = (Process("Import/job001", "relion.import", "Failed", "Import/<u>&\"'"),)
-    drawn = svg(jobs, [], {"Import/job001": "/p/x'y"}, {"Import/job001": "<i>"})
+    drawn = svg([box_of(jobs[0], "/p/x'y", "<i>")], [])
     assert "<u>" not in drawn and "<i>" not in drawn and "x'y" not in drawn
     tree = jobs_tree(new_project(tmp_path / "p"), Snapshot(Pipeline(2, jobs), {"Import/job001": "'<i>"}), "")
     assert "<u>" not in tree and "<i>" not in tree.replace("<i class", "")

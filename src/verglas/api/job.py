@@ -134,6 +134,12 @@ class Job:
         ask.go_on(self.project.root, self.name, named(changes), how or ask.How())
         return self.refresh()
 
+    def start_again(self) -> "Job":
+        """From the beginning, in its folder, so that what waits for it need not be asked for anew."""
+        self.project.require_writable()
+        ask.start_again(self.project.root, self.name)
+        return self.refresh()
+
     def clone(self, *, how: ask.How | None = None, **changes: Any) -> "Job":
         """Ask for the same job with some other parameters."""
         found = self.facts

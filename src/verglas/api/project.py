@@ -1,16 +1,20 @@
 """A project in a script: `project = vg.open_project("."); project.run("mask", map="...").wait()`."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from verglas.api.job import Job, named
 from verglas.errors import InputError
-from verglas.jobs.folder import PIPELINE
+from verglas.io.atomic import atomic_path
+from verglas.jobs.folder import PIPELINE, explain_os_error
 from verglas.project import archive, ask, edit, graph, index, layout, sync, words
 from verglas.project.forecast import forecast
 from verglas.project.index import Row
+from verglas.project.progress import ask_all, stop_all
 from verglas.project.schedule import scheduling
+from verglas.project.workflow import find_workflow, make_workflow, read_workflow, with_rules
 from verglas.types.pipeline import Pipeline
 
 
@@ -73,6 +77,36 @@ class Project:
         """
         self.require_writable()
         return self.job(ask.ask(self.root, job, named(params), how or ask.How()))
+
+    def run_workflow(self, workflow: str | Path, changes: Mapping[str, Any] | None = None, *, how: ask.How | None = None,
+                     again: bool = False) -> "dict[str, Job]":
+        """Ask for the jobs of a workflow (a TOML file, or one that comes with verglas); stage -> job. The same call goes on where it ended.
+
+        `changes`: values by "stage.parameter". `how`: where all of them run; its `seed` and `deterministic` are those of every stage.
+        `again`: new jobs for all stages.
+        """
+        self.require_writable()
+        path, how = find_workflow(str(workflow)), how or ask.How()
+        rules = {name: value for name, value in how.common.items() if name in ("seed", "deterministic") and value}
+        stages = with_rules(read_workflow(path, changes), rules)
+        return {stage: self.job(name) for stage, name in ask_all(self.root, path.stem, stages, how, again=again).items()}
+
+    def stop_workflow(self, workflow: str | Path) -> tuple[str, ...]:
+        """Stop its jobs at their next safe point, and hold those that wait; their names. `run_workflow` goes on."""
+        self.require_writable()
+        return stop_all(self.root, Path(workflow).stem)
+
+    def save_workflow(self, target: Path, *jobs: "Job | str | int", about: str = "") -> int:
+        """Write a new TOML file with these jobs (all when none) and what they build on; the number of jobs in it."""
+        if target.exists():
+            raise InputError("is there already", where=str(target), remedy="name a new file")
+        text = make_workflow(self.root, self.pipeline, tuple(one.name if isinstance(one, Job) else self.job(one).name for one in jobs), about)
+        try:
+            with atomic_path(target) as path:
+                path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise explain_os_error(error) or error from error
+        return text.count("\nrun = ")
 
     def forecast(self, job: str, **params: Any) -> str:
         """What the job would do and need, in words; raises what is wrong. Takes seconds: it reads the input."""

@@ -49,7 +49,7 @@ def stop(job: str, /, *, project: Path = Path(), now: bool = False) -> int:
     return tell([opened.job(job)])
 
 
-def go_on(job: str, /, *, project: Path = Path(), wait: bool = False) -> int:
+def go_on(job: str, /, *, project: Path = Path(), again: bool = False, wait: bool = False) -> int:
     """Continue a job that was stopped or killed; let a draft go. It begins while `verglas project work` or the pages run, or with --wait.
 
     Parameters
@@ -58,10 +58,13 @@ def go_on(job: str, /, *, project: Path = Path(), wait: bool = False) -> int:
         Number, jobNNN, <JobType>/jobNNN or second name.
     project
         A folder of the project.
+    again
+        From the beginning, in the same folder, for jobs that cannot be continued.
     wait
         Until it has ended.
     """
-    found = open_here(project).job(job).go_on()
+    meant = open_here(project).job(job)
+    found = meant.start_again() if again else meant.go_on()
     return tell([found.wait() if wait else found])
 
 

@@ -70,10 +70,23 @@ def go_on(root: Path, name: str, changes: Mapping[str, Any], how: How) -> None:
     facts = facts_of(folder)
     job = find(facts.job) if facts.job else None
     if job is None or not job.can_continue:
-        raise InputError(f"{facts.job or 'this job'} cannot be continued", where=name, remedy="clone it and run it again")
+        raise InputError(f"{facts.job or 'this job'} cannot be continued", where=name, remedy="start it again, or clone it")
     kept = {one: facts.resources.get(one) for one in ("seed", "deterministic")}
     asked = _request(root, facts.job, {}, replace(how, common=kept | dict(how.common)), checked=False)
     write_request(folder, replace(asked, params=named_values(root, facts.job, changes), continuing=True))
+    sync(root)
+
+
+def start_again(root: Path, name: str) -> None:
+    """From the beginning, in the same folder, with the same parameters: what waits for this job goes on waiting for it."""
+    folder = root / name
+    now, request = standing(folder), read_request(folder)
+    if now is None or now.state not in ("Failed", "Aborted"):
+        raise InputError(f"is {now.state if now else 'empty'}", where=name, remedy="only what was stopped, killed or failed is started again")
+    if request is None:
+        raise InputError("was not asked for in this project, so it cannot be started again here", where=name, remedy="clone it")
+    params = facts_of(folder).params if request.continuing else request.params
+    write_request(folder, replace(request, params=params, status="waiting", reason="", continuing=False))
     sync(root)
 
 

@@ -13,34 +13,67 @@ from verglas.errors import InputError
 from verglas.io.atomic import atomic_path
 from verglas.jobs.folder import JOB_FILE
 from verglas.jobs.registry import find
-from verglas.project.ask import How, ask, go_on
+from verglas.project.ask import How, ask, change_request, go_on, start_again
+from verglas.project.edit import stop
 from verglas.project.layout import HIDDEN
-from verglas.project.request import read_request, write_request
+from verglas.project.request import read_request
 from verglas.project.state import standing
-from verglas.project.sync import sync
 from verglas.project.words import REFERENCE
 from verglas.project.workflow import Stage
 
 FOLDER = "workflows"
 
 
-def ask_all(root: Path, name: str, stages: tuple[Stage, ...], *, hold: bool = False, again: bool = False) -> dict[str, str]:
+def ask_all(root: Path, name: str, stages: tuple[Stage, ...], how: How | None = None, *, again: bool = False) -> dict[str, str]:
     """Ask for the jobs that are not there yet, and let those that were killed, stopped or failed go on; stage -> job.
 
     They begin one after the other while somebody schedules. They are drafts until all are written down: what is killed in between leaves at
-    most a draft that nobody needs. `again`: new jobs for all stages.
+    most a draft that nobody needs. `how`: where all of them run. `again`: new jobs for all stages.
     """
-    record = root / HIDDEN / FOLDER / f"{name}.json"
+    record, how = root / HIDDEN / FOLDER / f"{name}.json", how or How()
     made = {} if again else _kept(root, record, stages)
     for stage in stages:
         if stage.name not in made:
             params = {key: _placed(value, made) for key, value in stage.params.items()}
-            made[stage.name] = ask(root, stage.job, params, How(stage.common, tuple(made[one] for one in stage.after), hold=True))
+            made[stage.name] = ask(root, stage.job, params, replace(_how(stage, made, how), hold=True))
             _write(record, stages, made)
-    if not hold:
+    if not how.hold:
         for stage in stages:
-            _let_go(root, made[stage.name], stage)
+            _let_go(root, made[stage.name], stage, _how(stage, made, how))
     return made
+
+
+def _how(stage: Stage, made: Mapping[str, str], how: How) -> How:
+    return replace(how, common=dict(how.common) | stage.common, after=(*how.after, *(made[one] for one in stage.after)))
+
+
+def made_by(root: Path, name: str) -> dict[str, str]:
+    """Stage -> job, of the last time that a workflow of this name was run here; jobs that are gone are left out."""
+    known = _read(root / HIDDEN / FOLDER / f"{name}.json")
+    return {stage: str(one["made"]) for stage, one in known.items() if (root / str(one.get("made", "."))).is_dir() and one.get("made")}
+
+
+def stop_all(root: Path, name: str) -> tuple[str, ...]:
+    """Stop what runs of it at its next safe point, and hold what waits; the jobs that were reached."""
+    reached = []
+    for job in made_by(root, name).values():
+        now, request = standing(root / job), read_request(root / job)
+        if now and (now.state == "Running" or (now.state == "Scheduled" and request is not None and request.status == "waiting")):
+            stop(root, job)
+            reached.append(job)
+    return tuple(reached)
+
+
+def changes_of(root: Path, name: str, stages: tuple[Stage, ...]) -> dict[str, Any]:
+    """The values by "stage.parameter" with which it was run here the last time, where they are others than in its file; None: taken out."""
+    known = _read(root / HIDDEN / FOLDER / f"{name}.json")
+    found: dict[str, Any] = {}
+    for stage in stages:
+        asked = known.get(stage.name, {}).get("asked", {})
+        if asked.get("job") == stage.job:
+            was, now = asked["params"] | asked["common"], _plain(stage)["params"] | _plain(stage)["common"]
+            found |= {f"{stage.name}.{one}": was.get(one) for one in {**now, **was} if was.get(one) != now.get(one)}
+    return found
 
 
 def _kept(root: Path, record: Path, stages: tuple[Stage, ...]) -> dict[str, str]:
@@ -87,15 +120,17 @@ def _placed(value: Any, made: Mapping[str, str]) -> Any:
     return f"{REFERENCE}{made[stage]}{slash}{rest}"
 
 
-def _let_go(root: Path, name: str, stage: Stage) -> None:
+def _let_go(root: Path, name: str, stage: Stage, how: How) -> None:
     """Whatever keeps this job from being done, short of its input: a draft, a stop, a kill, a failure."""
     folder = root / name
     now, request = standing(folder), read_request(folder)
     if now is None or now.state in ("Running", "Succeeded"):
         return
-    begun = request is None or request.status == "launched"
-    if not begun or ((folder / JOB_FILE).exists() and find(stage.job).can_continue):
-        go_on(root, name, {}, How(stage.common))
-    elif request is not None:
-        write_request(folder, replace(request, status="waiting", reason="", continuing=False))
-        sync(root)
+    if request is not None and request.status != "launched":
+        if (request.queue, request.wish) != (how.queue, dict(how.wish)):
+            change_request(root, name, request.params, how)
+        go_on(root, name, {}, how)
+    elif (folder / JOB_FILE).exists() and find(stage.job).can_continue:
+        go_on(root, name, {}, replace(how, after=()))
+    else:
+        start_again(root, name)

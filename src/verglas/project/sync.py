@@ -7,6 +7,7 @@ from pathlib import Path
 from verglas.io.pipeline_star import read_pipeline, write_pipeline
 from verglas.io.project_lock import locked
 from verglas.jobs.folder import JOB_FILE, PIPELINE
+from verglas.project.gui import tell_gui
 from verglas.project.layout import job_folders, number_of, owner, with_counter
 from verglas.project.links import Links, links_of, request_of
 from verglas.project.state import Standing, standing
@@ -47,6 +48,7 @@ def change(root: Path, edit: Callable[[Pipeline], Pipeline], again: tuple[str, .
         after = with_counter(edit(found.pipeline))
         if after != before:
             write_pipeline(root / PIPELINE, after)
+            tell_gui(root, before, after)
     return Snapshot(after, found.details, found.waits)
 
 

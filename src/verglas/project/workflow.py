@@ -1,5 +1,6 @@
 """A chain of jobs as a small TOML file: one table for each, "@name" for what an earlier one hands on.
 
+    about = "What it is for"        may stand first
     [refine]
     run = "refine3d"
     particles = "@extract"          the file of the job [extract] that the parameter takes
@@ -12,7 +13,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from verglas.project.words import REFERENCE, chosen, is_file, references
 from verglas.types.pipeline import Pipeline
 
 BUILT_IN = Path(__file__).parent / "workflows"
-RUN, AFTER = "run", "after"
+RUN, AFTER, ABOUT = "run", "after", "about"
 
 
 @dataclass(frozen=True)
@@ -47,32 +48,51 @@ class Stage:
         return tuple(dict.fromkeys((*self.after, *named_in(self.params))))
 
 
+def shipped() -> tuple[str, ...]:
+    """Those that come with verglas."""
+    return tuple(sorted(one.stem for one in BUILT_IN.glob("*.toml")))
+
+
 def find_workflow(wish: str) -> Path:
     """A file, or one of those that come with verglas (betagal)."""
-    built_in = BUILT_IN / f"{wish}.toml"
-    if Path(wish).exists() or not re.fullmatch(r"\w+", wish) or not built_in.exists():
-        return Path(wish)
-    return built_in
+    return BUILT_IN / f"{wish}.toml" if wish in shipped() and not Path(wish).exists() else Path(wish)
 
 
 def read_workflow(path: Path, changes: Mapping[str, Any] | None = None) -> tuple[Stage, ...]:
-    """The stages in the order of the file, all checked; `changes`: values by "stage.parameter"."""
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        known = ", ".join(sorted(one.stem for one in BUILT_IN.glob("*.toml")))
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path), remedy=f"give a TOML file, or one of {known}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"not TOML: {error}", where=str(path), remedy="see docs/project.md") from error
+    """The stages in the order of the file, all checked; `changes`: values by "stage.parameter", None takes one out of the file's."""
+    tables = {name: table for name, table in _tables(path).items() if name != ABOUT or isinstance(table, dict)}
     for where, value in (changes or {}).items():
         stage, _, parameter = where.partition(".")
         if not isinstance(tables.get(stage), dict) or not parameter:
             raise InputError(f"{where!r} is not stage.parameter", where=str(path), remedy="the stages are " + ", ".join(tables))
         tables[stage][parameter] = value
+        if value is None:
+            del tables[stage][parameter]
     stages = list[Stage]()
     for name, table in tables.items():
         stages.append(_stage(name, table, {one.name for one in stages}, str(path)))
     return tuple(stages)
+
+
+def about(path: Path) -> str:
+    """What a workflow says that it is for; "" when it says nothing."""
+    found = _tables(path).get(ABOUT, "")
+    return found.strip() if isinstance(found, str) else ""
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        known = ", ".join(shipped())
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path), remedy=f"give a TOML file, or one of {known}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"not TOML: {error}", where=str(path), remedy="see docs/project.md") from error
+
+
+def with_rules(stages: tuple[Stage, ...], rules: Mapping[str, Any]) -> tuple[Stage, ...]:
+    """Common options (seed, deterministic) for all stages; what a stage says itself counts."""
+    return tuple(replace(one, common=_typed(CommonParams, dict(rules)) | one.common) for one in stages)
 
 
 def _stage(name: str, table: Any, earlier: set[str], path: str) -> Stage:
@@ -108,7 +128,7 @@ def named_in(params: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(one.split("/")[0] for one in references(params))
 
 
-def make_workflow(root: Path, pipeline: Pipeline, names: tuple[str, ...]) -> str:
+def make_workflow(root: Path, pipeline: Pipeline, names: tuple[str, ...], about: str = "") -> str:
     """The text of a workflow: these jobs (all when none) with what they build on, and every parameter that is not its default."""
     wanted = names or tuple(one.name for one in pipeline.processes)
     every = sorted({*wanted, *reached(parents(pipeline), wanted)}, key=number_of)
@@ -120,7 +140,8 @@ def make_workflow(root: Path, pipeline: Pipeline, names: tuple[str, ...]) -> str
     for name in every:
         word = re.sub(r"\W", "_", kinds[name])
         stages[name] = word if list(kinds.values()).count(kinds[name]) == 1 else f"{word}_{number_of(name)}"
-    return "\n\n".join(_table(root, pipeline, name, stages) for name in every) + "\n"
+    head = [f"{ABOUT} = {_toml(about)}"] if about else []
+    return "\n\n".join([*head, *(_table(root, pipeline, name, stages) for name in every)]) + "\n"
 
 
 def _table(root: Path, pipeline: Pipeline, name: str, stages: Mapping[str, str]) -> str:

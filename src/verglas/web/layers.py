@@ -101,9 +101,27 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def svg(jobs: Sequence[Process], pairs: Sequence[tuple[str, str]], links: Mapping[str, str], details: Mapping[str, str]) -> str:
-    """The picture; `links` by name of the job. Texts of users are escaped."""
-    names = [one.name for one in sorted(jobs, key=lambda one: one.number)]
+class Box(NamedTuple):
+    """What stands in a box: two lines, the colour of a state, where a click leads ("" nowhere) and what shows when one rests on it."""
+
+    name: str
+    words: str
+    second: str
+    state: str
+    link: str
+    hint: str
+
+
+def box_of(one: Process, link: str, detail: str) -> Box:
+    """A job of a project; its second line is its alias, else how it stands."""
+    alias = one.alias.rpartition("/")[2]
+    hint = f"{one.name}{f' = {alias}' if alias else ''}: {one.state}" + (f", {detail}" if detail else "")
+    return Box(one.name, one.name, alias or (one.state if one.state != "Succeeded" else ""), one.state, link, hint)
+
+
+def svg(boxes: Sequence[Box], pairs: Sequence[tuple[str, str]], label: str = "Graph of the jobs") -> str:
+    """The picture, boxes in the order in which they came about. Texts of users are escaped."""
+    names = [one.name for one in boxes]
     kept = set(names)
     pairs = [(one, other) for one, other in pairs if one in kept and other in kept]
     rows, paths = with_bends(layers(names, pairs), pairs)
@@ -111,8 +129,8 @@ def svg(jobs: Sequence[Process], pairs: Sequence[tuple[str, str]], links: Mappin
     width = max((spot.x + _width(one) / 2 for one, spot in spots.items()), default=0) + EDGE
     height = max((spot.y for spot in spots.values()), default=0) + HEIGHT + EDGE
     lines = "".join(_line([spots[one] for one in path]) for path in paths.values())
-    boxes = "".join(_box(one, spots[one.name], links[one.name], details.get(one.name, "")) for one in jobs)
-    return f"<svg width='{width:.0f}' height='{height:.0f}' role='img' aria-label='Graph of the jobs'>{lines}{boxes}</svg>"
+    drawn = "".join(_box(one, spots[one.name]) for one in boxes)
+    return f"<svg width='{width:.0f}' height='{height:.0f}' role='img' aria-label='{escape(label, True)}'>{lines}{drawn}</svg>"
 
 
 def _line(spots: Sequence[Spot]) -> str:
@@ -126,18 +144,16 @@ def _line(spots: Sequence[Spot]) -> str:
     return f"<path d='{''.join(parts)}'/>"
 
 
-def _box(one: Process, spot: Spot, link: str, detail: str) -> str:
+def _box(one: Box, spot: Spot) -> str:
     x, y = spot.x - WIDTH / 2, spot.y
-    alias = one.alias.rpartition("/")[2]
-    second = alias or (one.state if one.state != "Succeeded" else "")
-    hint = f"{one.name}{f' = {alias}' if alias else ''}: {one.state}" + (f", {detail}" if detail else "")
-    return (
-        f"<a href='{escape(link, True)}'><title>{escape(hint)}</title>"
+    drawn = (
+        f"<title>{escape(one.hint)}</title>"
         f"<rect class='box' x='{x:.0f}' y='{y:.0f}' width='{WIDTH}' height='{HEIGHT}' rx='6'/>"
         f"<rect class='{one.state}' x='{x:.0f}' y='{y:.0f}' width='7' height='{HEIGHT}' rx='3'/>"
-        f"<text x='{x + 17:.0f}' y='{y + (20 if second else 28):.0f}'>{escape(_cut(one.name, 21))}</text>"
-        f"<text class='small' x='{x + 17:.0f}' y='{y + 37:.0f}'>{escape(_cut(second, 24))}</text></a>"
+        f"<text x='{x + 17:.0f}' y='{y + (20 if one.second else 28):.0f}'>{escape(_cut(one.words, 21))}</text>"
+        f"<text class='small' x='{x + 17:.0f}' y='{y + 37:.0f}'>{escape(_cut(one.second, 24))}</text>"
     )
+    return f"<a href='{escape(one.link, True)}'>{drawn}</a>" if one.link else f"<g>{drawn}</g>"
 
 
 def _cut(text: str, most: int) -> str:

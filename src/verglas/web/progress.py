@@ -2,12 +2,15 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from verglas.web.durations import clock
+
 LINE = re.compile(r"(?:\d\d:\d\d:\d\d )?(?P<label>.*?) (?P<done>\d+)/(?P<total>\d+)(?P<rest>, .*)?$")
+ENDED = re.compile(r"(?:\d\d:\d\d:\d\d )?(?:last )?iteration\b[^/]*: ")
 LIMIT = re.compile(r"_(A|deg|px|gb|s)$")
 UNITS = {"A": "Å", "deg": "°", "px": "px", "gb": "GB", "s": "s"}
 WORDS = {
@@ -58,13 +61,36 @@ class Progress(NamedTuple):
 
 
 def progress(log: str) -> Progress | None:
-    """From the last line of progress among the last lines of run.out."""
+    """From the last line of progress among the last lines of run.out, unless an iteration has ended since."""
     for line in reversed(log.splitlines()[-30:]):
+        if ENDED.match(line):
+            return None
         found = LINE.match(line)
         if found and int(found["total"]) > 0 and int(found["done"]) <= int(found["total"]):
             done, total = int(found["done"]), int(found["total"])
             return Progress(done / total, found["label"], f"{done} of {total}{found['rest'] or ''}")
     return None
+
+
+def turns(job: str, params: Mapping[str, Any]) -> int | None:
+    """How many iterations a job is to have, where that is known before; a refinement ends by itself."""
+    if job == "class2d":
+        return int(params.get("iterations") or (200 if params.get("algorithm", "vdam") == "vdam" else 25))
+    name = {"initialmodel": "mini_batches", "class3d": "iterations"}.get(job)
+    return int(params[name]) if name and params.get(name) else None
+
+
+def overall(rows: Sequence[Mapping[str, Any]], total: int) -> Progress | None:
+    """From the events of the iterations; the time that is left by the last ten, which are the slowest."""
+    done = [(int(row["iteration"]), float(row["time"])) for row in rows if "iteration" in row and "time" in row]
+    if not done:
+        return Progress(0.0, "Iterations", f"0 of {total}")
+    if done[-1][0] > total:
+        return None
+    begun = [one for one in done[-11:] if one[1] <= done[-1][1] and one[0] <= done[-1][0]]
+    (first, start), (last, end) = begun[0], begun[-1]
+    left = f", {clock((total - last) * (end - start) / (last - first))} left" if last > first else ""
+    return Progress(last / total, "Iterations", f"{last} of {total}{left}")
 
 
 @dataclass

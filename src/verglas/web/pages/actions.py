@@ -17,6 +17,7 @@ from verglas.web.theme import base, missing, tell
 from verglas.web.watch import watch
 
 SHOWN = 30
+WAYS = ("Gentle: files of all iterations but the last", "Harsh: also images, which the job can make again from what it was given")
 
 
 def actions(project: Project, job: Job) -> None:
@@ -53,6 +54,8 @@ def actions(project: Project, job: Job) -> None:
         _button("Change", "edit", "Other parameters, before it begins", lambda: ui.navigate.to(f"{new}?change={quote(job.name)}"))
     if state in ("Failed", "Aborted") and kind and find(kind).can_continue:
         _button("Continue", "play_arrow", "Go on where it stopped, in the same folder", lambda: _do(project, job.go_on, "It waits for its turn"))
+    elif state in ("Failed", "Aborted") and request is not None:
+        _button("Start again", "replay", "From the beginning, in the same folder", lambda: _do(project, job.start_again, "It waits for its turn"))
     if kind and not waits:
         _button(
             "Clone",
@@ -112,24 +115,39 @@ async def _delete(project: Project, job: Job) -> None:
 
 
 async def _clean(project: Project, job: Job) -> None:
-    """Gentle or harsh, with what would go."""
+    """Gentle or harsh, with what would go; harsh is asked for twice."""
     pipeline = watch(project).now().pipeline
-    plans = {harsh: clean.plan(project.root, pipeline, job.name, harsh) for harsh in (False, True)}
+    plans = [found for harsh in (False, True) if (found := await run.io_bound(clean.plan, project.root, pipeline, job.name, harsh))]
     with ui.dialog(value=True) as dialog, ui.card().style("min-width: 520px"):
         ui.label(f"Clean {job.name}").style("font-weight: 600; font-size: 16px")
-        for harsh, words in ((False, "Gentle: files of all iterations but the last"), (True, "Harsh: also images, which the job can make again")):
-            planned = plans[harsh]
-            ui.label(words).style("font-weight: 500; margin-top: 8px")
-            if planned.kept or not planned.files:
-                missing(planned.kept or "Nothing to clean.")
-                continue
-            with ui.expansion(f"{len(planned.files)} files, {size(planned.bytes)}").props("dense").classes("full-width"):
-                ui.label("\n".join([*planned.files[:SHOWN], *(["..."] if len(planned.files) > SHOWN else [])])).classes("hint").style(
-                    "white-space: pre-wrap"
-                )
-            ui.button(f"Move {size(planned.bytes)} to the trash", on_click=lambda planned=planned: dialog.submit(planned)).props("outline")
+        for planned, words in zip(plans, WAYS):
+            _offer(planned, words, dialog)
         ui.button("Cancel", on_click=lambda: dialog.submit(None)).props("flat")
     planned = await dialog
     dialog.delete()
-    if planned:
+    if planned is None:
+        return
+
+    async def carry_out() -> None:
         await _do(project, lambda: clean.carry_out(project.root, planned), f"{len(planned.files)} files are in the trash")
+
+    if planned is plans[-1]:
+        text = (
+            f"{len(planned.files)} files, {size(planned.bytes)}, go to the trash, images among them. Jobs that need these images cannot run "
+            f"until {job.name} has made them again. Until the trash is emptied they are in its folder, {clean.TRASH}/{job.name}."
+        )
+        await _confirm(f"Clean {job.name} harshly?", text, f"Move {size(planned.bytes)} to the trash", carry_out)
+    else:
+        await carry_out()
+
+
+def _offer(planned: clean.CleanPlan, words: str, dialog: ui.dialog) -> None:
+    """What would go, and the button for it."""
+    ui.label(words).style("font-weight: 500; margin-top: 8px")
+    if planned.kept or not planned.files:
+        missing(planned.kept or "Nothing to clean.")
+        return
+    with ui.expansion(f"{len(planned.files)} files, {size(planned.bytes)}").props("dense").classes("full-width"):
+        more = [f"... and {len(planned.files) - SHOWN} more"] if len(planned.files) > SHOWN else []
+        ui.label("\n".join([*planned.files[:SHOWN], *more])).classes("hint").style("white-space: pre-wrap; overflow-wrap: anywhere")
+    ui.button(f"Move {size(planned.bytes)} to the trash", on_click=lambda: dialog.submit(planned)).props("outline")

@@ -7,7 +7,7 @@ from verglas.api.project import Project
 from verglas.errors import InputError
 from verglas.project.graph import edges
 from verglas.project.layout import find_name
-from verglas.web.layers import family, svg
+from verglas.web.layers import box_of, family, svg
 from verglas.web.places import project_of
 from verglas.web.theme import base, frame, job_link, missing, state_html
 from verglas.web.watch import watch
@@ -22,8 +22,8 @@ def picture(project: Project, job: str) -> tuple[str, int]:
     wanted = set(family(found.graph, job)) if job else None
     jobs = sorted((one for one in found.pipeline.processes if wanted is None or one.name in wanted), key=lambda one: one.number)
     shown = jobs[-MOST:]
-    links = {one.name: job_link(project, one.name) for one in shown}
-    return svg(shown, edges(found.graph), links, found.details) if shown else "", len(jobs) - len(shown)
+    boxes = [box_of(one, job_link(project, one.name), found.details.get(one.name, "")) for one in shown]
+    return svg(boxes, edges(found.graph)) if shown else "", len(jobs) - len(shown)
 
 
 @ui.page("/p/{key}/graph")

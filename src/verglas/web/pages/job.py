@@ -17,9 +17,10 @@ from verglas.web.pages.job_log import Log
 from verglas.web.pages.job_notes import note, parameters
 from verglas.web.pages.job_report import report
 from verglas.web.places import project_of
-from verglas.web.progress import Events, progress
+from verglas.web.progress import Events, overall, progress, turns
 from verglas.web.stages import title
 from verglas.web.theme import base, frame, said, state_html
+from verglas.web.usage import Usage
 from verglas.web.watch import watch
 
 
@@ -41,6 +42,7 @@ class Page:
         self.project, self.name = project, found.name
         self.events = Events(found.folder / "events.jsonl")
         self.events.read()
+        self.usage = Usage(found.folder)
         self._heading(found)
         self.standing = ui.element("section").classes("card")
         with ui.tabs().props("align=left no-caps dense") as tabs:
@@ -71,6 +73,7 @@ class Page:
                 with ui.element("div").classes("line"):
                     ui.label(f"{found.name}{f' = {alias}' if alias else ''}").classes("hint")
                     ui.link("In the graph", f"{base(self.project)}/graph?job={found.name}").tooltip("What it builds on, and what builds on it")
+                    ui.link("Save as a workflow", f"{base(self.project)}/workflows?job={found.name}").tooltip("With all that it builds on")
             self.buttons = ui.element("div").classes("line").style("width: auto")
 
     def refresh(self) -> None:
@@ -113,16 +116,16 @@ class Page:
                     ui.label(f"started {facts.started.astimezone():%Y-%m-%d %H:%M}{ended}").classes("hint")
                 if running and facts.seconds is not None:
                     ui.label(f"for {clock(facts.seconds)}").classes("hint")
+                if running:
+                    ui.label(self.usage.words()).classes("hint")
                 ends = self.events.of("end")
                 if ends and not running and ends[-1].get("peak_memory_gb"):
                     ui.label(f"{ends[-1]['peak_memory_gb']:.2g} GB of memory at most").classes("hint")
                 ui.label(_resources(found)).classes("hint")
-            at = progress(log) if running else None
-            if at:
-                ui.label(f"{at.label}: {at.words}")
+            total = turns(facts.job, facts.params) if running else None
+            for at in filter(None, (overall(self.events.of("iteration"), total) if total else None, progress(log) if running else None)):
+                ui.label(f"{at.label[:1].upper()}{at.label[1:]}: {at.words}")
                 ui.linear_progress(round(at.share, 4), show_value=False).props("instant-feedback rounded size=8px")
-            elif running:
-                ui.linear_progress(show_value=False).props("indeterminate rounded size=8px")
             if found.process.state == "Failed" or (found.process.state == "Scheduled" and found.error):
                 ui.label(said(found.error) or "It left no message; see the log.").classes("problem")
             for text in self.events.warnings():

@@ -9,7 +9,7 @@ from verglas.api.job import Job
 from verglas.api.project import Project
 from verglas.errors import VerglasError
 from verglas.jobs.registry import ENTRIES, find
-from verglas.jobs.spec import options
+from verglas.jobs.spec import options, short
 from verglas.web.pages.fields import label_of
 from verglas.web.theme import missing, tell
 from verglas.web.watch import watch
@@ -57,6 +57,8 @@ def _table(params: dict[str, Any], known: dict[str, Any]) -> str:
 def _words(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float):
+        return short(value)
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 

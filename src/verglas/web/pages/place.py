@@ -73,6 +73,11 @@ class Place:
                 self.partition = self._row(
                     "Partition", "Name of the queue or partition.", lambda: ui.input(value=wish.get("queue", "")).props("outlined dense")
                 )
+            self.repeatable = self._row(
+                "Repeatable",
+                "The same bits on every run with the same number of CPUs; a little slower.",
+                lambda: ui.switch(value=bool(common.get("deterministic"))),
+            )
             self.seed = self._row(
                 "Seed",
                 "Of all random numbers: the same seed gives the same result.",
@@ -105,6 +110,7 @@ class Place:
             else {}
         )
         common: dict[str, Any] = {"seed": int(self.seed.value or 0)}
+        common |= {"deterministic": True} if self.repeatable.value else {}
         common |= {"threads": cpus} if cpus not in (0, machine()[0]) and not cluster else {}
         try:
             wish_of(wish)
