@@ -12,7 +12,7 @@ from verglas.errors import VerglasError
 from verglas.jobs.registry import ENTRIES, find
 from verglas.project import clean, edit
 from verglas.project.request import read_request
-from verglas.web.durations import size
+from verglas.units import file_size
 from verglas.web.theme import base, missing, tell
 from verglas.web.watch import watch
 
@@ -123,11 +123,11 @@ async def _clean(project: Project, job: Job) -> None:
             if planned.kept or not planned.files:
                 missing(planned.kept or "Nothing to clean.")
                 continue
-            with ui.expansion(f"{len(planned.files)} files, {size(planned.bytes)}").props("dense").classes("full-width"):
+            with ui.expansion(f"{len(planned.files)} files, {file_size(planned.bytes)}").props("dense").classes("full-width"):
                 ui.label("\n".join([*planned.files[:SHOWN], *(["..."] if len(planned.files) > SHOWN else [])])).classes("hint").style(
                     "white-space: pre-wrap"
                 )
-            ui.button(f"Move {size(planned.bytes)} to the trash", on_click=lambda planned=planned: dialog.submit(planned)).props("outline")
+            ui.button(f"Move {file_size(planned.bytes)} to the trash", on_click=lambda planned=planned: dialog.submit(planned)).props("outline")
         ui.button("Cancel", on_click=lambda: dialog.submit(None)).props("flat")
     planned = await dialog
     dialog.delete()

@@ -10,7 +10,7 @@ from verglas.api.project import Project
 from verglas.project.facts import facts_of
 from verglas.project.sync import Snapshot
 from verglas.types.pipeline import Process
-from verglas.web.durations import clock
+from verglas.units import clock
 from verglas.web.places import project_of
 from verglas.web.stages import OTHER, STAGES, stage_of
 from verglas.web.theme import base, frame, job_link
