@@ -24,7 +24,16 @@ def wavelength(voltage_kv: float) -> float:
 def file_size(number: float) -> str:
     """'12.3 MB' of a number of bytes."""
     for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000:
+        if number < 999.5:
             return f"{number:.3g} {unit}"
         number /= 1000
-    return f"{number:.3g} TB"
+    return f"{number:.3g} TB" if number < 999.5 else f"{number:.0f} TB"
+
+
+def clock(seconds: float) -> str:
+    """A duration: 0:07, 12:30, 3:05:10, from two days on 2 d 4 h."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} d {hours % 24} h"
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

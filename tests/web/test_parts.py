@@ -18,7 +18,7 @@ from verglas.web import watch as watching
 from verglas.web.layers import HEIGHT, WIDTH, box_of, family, layers, placed, svg, with_bends
 from verglas.web.pages.jobs import Wish, chosen, rows_of
 from verglas.web.progress import Events, progress, series, words_of
-from verglas.web.theme import found_places, jobs_tree
+from verglas.web.theme import by_stage, found_places, jobs_tree
 
 
 def pipeline_of(number: int, seed: int = 1) -> Pipeline:
@@ -70,7 +70,7 @@ def test_texts_of_users_are_escaped_in_the_picture(tmp_path: Path) -> None:
     jobs = (Process("Import/job001", "relion.import", "Failed", "Import/<u>&\"'"),)
     drawn = svg([box_of(jobs[0], "/p/x'y", "<i>")], [])
     assert "<u>" not in drawn and "<i>" not in drawn and "x'y" not in drawn
-    tree = jobs_tree(new_project(tmp_path / "p"), Snapshot(Pipeline(2, jobs), {"Import/job001": "'<i>"}), "")
+    tree = jobs_tree(new_project(tmp_path / "p"), by_stage(Snapshot(Pipeline(2, jobs), {})), {"Import/job001": "'<i>"}, "")
     assert "<u>" not in tree and "<i>" not in tree.replace("<i class", "")
 
 

@@ -14,6 +14,7 @@ from verglas.project.forecast import forecast
 from verglas.project.index import Row
 from verglas.project.progress import ask_all, stop_all
 from verglas.project.schedule import scheduling
+from verglas.project.seen import Seen
 from verglas.project.workflow import find_workflow, make_workflow, read_workflow, with_rules
 from verglas.types.pipeline import Pipeline
 
@@ -27,13 +28,14 @@ class Project:
     def __init__(self, root: Path, read_only: bool = False) -> None:
         self.root = root.absolute()
         self.read_only = read_only or not _writable(self.root)
+        self.seen = Seen()
 
     def __repr__(self) -> str:
         return f"Project({str(self.root)!r})"
 
     def snapshot(self) -> sync.Snapshot:
         """Jobs, files, edges and states now; also written to default_pipeline.star where that may be."""
-        return sync.snapshot(self.root) if self.read_only else sync.sync(self.root)
+        return sync.snapshot(self.root, self.seen) if self.read_only else sync.sync(self.root, seen=self.seen)
 
     def rows(self) -> "list[Row]":
         """All jobs with kind and times, for lists: from the index, so that thousands take less than a second."""

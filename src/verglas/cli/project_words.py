@@ -10,7 +10,7 @@ from verglas.project.archive import trash_size
 from verglas.project.edit import with_dependents
 from verglas.project.graph import parents
 from verglas.project.layout import number_of
-from verglas.units import file_size
+from verglas.units import clock, file_size
 
 if TYPE_CHECKING:
     from verglas.api.project import Job, Project
@@ -26,7 +26,7 @@ def job_table(project: "Project") -> str:
         took = (row.ended or time.time()) - row.started if row.started is not None and one.state != "Scheduled" else None
         sources = " ".join(name.rpartition("/")[2] for name in sorted(of.get(one.name, set()), key=number_of))
         lines.append((one.name, one.alias.rpartition("/")[2], f"{one.state} ({detail})" if detail else one.state, moment(row.ended),
-                      duration(took), sources))
+                      "" if took is None else clock(took), sources))
     if len(lines) == 1:
         return "no jobs yet"
     widths = [max(len(line[column]) for line in lines) for column in range(6)]
@@ -35,15 +35,6 @@ def job_table(project: "Project") -> str:
 
 def moment(when: float | None) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(when)) if when else ""
-
-
-def duration(seconds: float | None) -> str:
-    """1:02:03, or 0:07."""
-    if seconds is None:
-        return ""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def cleaned(project: "Project", jobs: "Iterable[Job]", harsh: bool, yes: bool) -> str:

@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+from verglas.units import clock
+
 
 class Journal:
     """Collects lines and events in memory until `open` gives it a folder, then writes them there as they come."""
@@ -153,10 +155,3 @@ def _rate(counted: int, seconds: float) -> str:
         return ""
     rate = counted / seconds
     return f"{rate:.3g}/s" if rate >= 0.1 else f"{1 / rate:.3g} s each"
-
-
-def clock(seconds: float) -> str:
-    """0:07, 12:30, 3:05:10."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

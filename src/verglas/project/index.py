@@ -16,6 +16,7 @@ from verglas.jobs.folder import JOB_FILE, MARKERS, Outcome
 from verglas.project.facts import facts_of
 from verglas.project.layout import HIDDEN
 from verglas.project.request import FILE as REQUEST
+from verglas.project.seen import stamp_of
 from verglas.project.sync import Snapshot
 from verglas.types.pipeline import Process, State
 
@@ -46,7 +47,7 @@ def rows(root: Path, found: Snapshot, *, keep: bool = True) -> list[Row]:
     known = _load(path)
     result, new = [], dict[str, Kept]()
     for one in sorted(found.pipeline.processes, key=lambda process: (process.number, process.name)):
-        stamp = _stamp(root / one.name, one.state)
+        stamp = _stamp(f"{root}/{one.name}", one.state)
         row = known.get(one.name)
         if row is None or row[0] != stamp:
             row = new[one.name] = (stamp, *_read(root / one.name))
@@ -74,16 +75,13 @@ def _seconds(when: datetime | None) -> float | None:
     return when.timestamp() if when else None
 
 
-def _stamp(folder: Path, state: State) -> str:
+def _stamp(folder: str, state: State) -> str:
     """Time and length of the files that a row comes from."""
     marker = (MARKERS[ENDINGS[state]],) if state in ENDINGS else (REQUEST,)
     found = []
     for name in (JOB_FILE, *marker):
-        try:
-            stat = (folder / name).stat()
-            found.append(f"{stat.st_mtime_ns}:{stat.st_size}")
-        except OSError:
-            found.append("-")
+        stamp = stamp_of(f"{folder}/{name}")
+        found.append(f"{stamp[0]}:{stamp[1]}" if stamp else "-")
     return f"{state} {' '.join(found)}"
 
 

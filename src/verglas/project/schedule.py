@@ -19,6 +19,7 @@ from verglas.project.graph import parents
 from verglas.project.layout import HIDDEN, number_of
 from verglas.project.program import PROGRAM, environment
 from verglas.project.request import LAUNCH_LOG, RUN_LOCK, JobRequest, read_request, write_request
+from verglas.project.seen import Seen
 from verglas.project.state import QUEUE_FILE
 from verglas.project.submit import submit_request, tell_queue
 from verglas.project.sync import Snapshot, sync
@@ -35,13 +36,14 @@ class Scheduler:
     """Rounds over one project. Use it through `scheduling`, which lets one at a time."""
 
     root: Path
+    seen: Seen = field(default_factory=Seen)
     started: list["subprocess.Popen[bytes]"] = field(default_factory=list)
     asked_queue: float = 0.0
 
     def step(self) -> Snapshot:
         """Start what can start now, and see what became of the rest."""
         self.started = [one for one in self.started if one.poll() is None]
-        found = sync(self.root)
+        found = sync(self.root, seen=self.seen)
         states = {one.name: one.state for one in found.pipeline.processes}
         if time.monotonic() - self.asked_queue > ASK_QUEUE:
             self.asked_queue = time.monotonic()
@@ -53,7 +55,7 @@ class Scheduler:
             request = read_request(self.root / name)
             if request is not None and request.status == "waiting":
                 begun |= self._try(name, request, found.pipeline, states, full)
-        return sync(self.root) if begun else found
+        return sync(self.root, seen=self.seen) if begun else found
 
     def _try(self, name: str, request: JobRequest, pipeline: Pipeline, states: dict[str, State], full: set[str]) -> bool:
         """Whether it has begun. One that cannot, whatever becomes free, is held with the reason until the user lets it go."""
@@ -152,8 +154,8 @@ def unfinished(root: Path, pipeline: Pipeline) -> tuple[str, ...]:
 
 
 @contextmanager
-def scheduling(root: Path) -> Iterator[Scheduler | None]:
-    """The scheduler of the project, None while another process has it."""
+def scheduling(root: Path, seen: Seen | None = None) -> Iterator[Scheduler | None]:
+    """The scheduler of the project, None while another process has it. `seen`: what is known of the project already."""
     (root / HIDDEN).mkdir(exist_ok=True)
     with (root / HIDDEN / LOCK).open("w") as file:
         try:
@@ -161,4 +163,4 @@ def scheduling(root: Path) -> Iterator[Scheduler | None]:
         except OSError:
             yield None
             return
-        yield Scheduler(root)
+        yield Scheduler(root, seen or Seen())

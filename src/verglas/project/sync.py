@@ -10,7 +10,8 @@ from verglas.jobs.folder import JOB_FILE, PIPELINE
 from verglas.project.gui import tell_gui
 from verglas.project.layout import job_folders, number_of, owner, with_counter
 from verglas.project.links import Links, links_of, request_of
-from verglas.project.state import Standing, standing
+from verglas.project.seen import Seen, Settled, is_old, stamp_of
+from verglas.project.state import ENDED, Standing, standing
 from verglas.types.pipeline import Pipeline, Process, State
 
 
@@ -28,15 +29,17 @@ class Snapshot:
         return replace(self.pipeline, inputs=(*self.pipeline.inputs, *((f"{one}/", other) for one, other in self.waits)))
 
 
-def snapshot(root: Path) -> Snapshot:
+def snapshot(root: Path, seen: Seen | None = None) -> Snapshot:
     """What is so, whatever default_pipeline.star says yet; nothing is written."""
-    return reconciled(root, read_pipeline(root / PIPELINE))
+    seen = seen or Seen()
+    return reconciled(root, seen.read(root), (), seen)
 
 
-def sync(root: Path, again: tuple[str, ...] = ()) -> Snapshot:
+def sync(root: Path, again: tuple[str, ...] = (), seen: Seen | None = None) -> Snapshot:
     """Bring default_pipeline.star up to date under RELION's lock. It is written only when something changed; `again`: jobs to read anew."""
-    before = read_pipeline(root / PIPELINE)
-    found = reconciled(root, before, again)
+    seen = seen or Seen()
+    before = seen.read(root)
+    found = reconciled(root, before, again, seen)
     return found if found.pipeline == before else change(root, lambda pipeline: pipeline, again)
 
 
@@ -52,8 +55,9 @@ def change(root: Path, edit: Callable[[Pipeline], Pipeline], again: tuple[str, .
     return Snapshot(after, found.details, found.waits)
 
 
-def reconciled(root: Path, pipeline: Pipeline, again: tuple[str, ...] = ()) -> Snapshot:
+def reconciled(root: Path, pipeline: Pipeline, again: tuple[str, ...] = (), seen: Seen | None = None) -> Snapshot:
     """The pipeline as the folders have it. A folder is read when its state is another one than the pipeline says, or when it is in `again`."""
+    seen = seen or Seen()
     folders = set(job_folders(root))
     known = {one.name: one for one in pipeline.processes}
     made = {process for process, _ in pipeline.outputs}
@@ -61,6 +65,10 @@ def reconciled(root: Path, pipeline: Pipeline, again: tuple[str, ...] = ()) -> S
     processes, news = [], dict[str, Links]()
     for name in [*known, *sorted(folders - set(known), key=number_of)]:
         old = known.get(name)
+        stamp = stamp_of(f"{root}/{name}") if name in folders else None
+        if stamp and name not in again and seen.jobs.get(name) == (stamp, old, name in made) and old:
+            processes.append(old)
+            continue
         now = standing(root / name, old.state if old else None) if name in folders else Standing(old.state) if old else None
         if now is None:
             continue
@@ -71,6 +79,9 @@ def reconciled(root: Path, pipeline: Pipeline, again: tuple[str, ...] = ()) -> S
         if old is None or name in again or (name in folders and _is_news(root / name, old, now.state, name in made)):
             news[name] = links_of(root, name)
         processes.append(_process(name, old, now.state, news.get(name)))
+        told = name in news and bool(news[name].inputs or news[name].outputs)
+        if stamp and is_old(stamp) and now.state in ENDED.values() and not now.detail and not told:
+            seen.jobs[name] = Settled(stamp, processes[-1], name in made)
     grown = replace(pipeline, processes=tuple(processes))
     return Snapshot(with_counter(_with_links(grown, news)) if news else with_counter(grown), details, tuple(waits))
 

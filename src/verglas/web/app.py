@@ -22,8 +22,8 @@ from verglas.web.watch import end_all, watch
 
 STATIC = Path(__file__).parent / "static"
 SOCKET_LIMIT = 4 * 2**20
-WARM = 1.5
-"""Seconds after the start when nothing else is to be done."""
+SOON, WARM = 0.3, 1.5
+"""Seconds after the start: when the first page is on its way, and when nothing else is to be done."""
 SWITCH = 0.0005
 """Seconds after which the scheduler's thread lets the pages go on."""
 
@@ -55,11 +55,10 @@ def serve(host: str, port: int, path: str = "/") -> None:
         print(f"{again}http://{shown}:{port}{path}?token={guard.token()}", flush=True)
 
     guard = Guard(build(), f"verglas_{port}", hosts, lambda: invite("In another browser: "))  # type: ignore[arg-type]
-    for project in opened().values():
-        watch(project)
-    warming = threading.Timer(WARM, load_jobs)
-    warming.daemon = True
-    warming.start()
+    for seconds, action in ((SOON, begin), (WARM, load_jobs)):
+        later = threading.Timer(seconds, action)
+        later.daemon = True
+        later.start()
     invite("Open in your browser (Ctrl-C ends the server, never a job):\n")
     config = uvicorn.Config(
         guard,  # type: ignore[arg-type]
@@ -73,6 +72,12 @@ def serve(host: str, port: int, path: str = "/") -> None:
         uvicorn.Server(config).run(sockets=[listening])
     finally:
         end_all()
+
+
+def begin() -> None:
+    """Look at the projects, and schedule what waits in them."""
+    for project in opened().values():
+        watch(project)
 
 
 def load_jobs() -> None:

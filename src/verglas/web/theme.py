@@ -1,6 +1,6 @@
 """The frame of every page: header with search and light or dark, drawer with the pages and jobs, content."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
 from urllib.parse import quote
@@ -9,7 +9,6 @@ from nicegui import ui
 
 from verglas.api.project import Project
 from verglas.errors import VerglasError
-from verglas.project.layout import number_of
 from verglas.project.sync import Snapshot
 from verglas.types.pipeline import Process
 from verglas.web.places import key_of
@@ -142,30 +141,38 @@ def _drawer(project: Project, active: str) -> None:
             ui.icon(icon)
             ui.label(words)
     seen = watch(project)
-    jobs = ui.html(jobs_tree(project, seen.now(), active), sanitize=False).classes("jobs-tree")
+
+    def drawn() -> str:
+        return jobs_tree(project, seen.once("stages", by_stage), seen.now().details, active)
+
+    jobs = ui.html(drawn(), sanitize=False).classes("jobs-tree")
     version = seen.version
 
     def refresh() -> None:
         nonlocal version
         if seen.version != version:
             version = seen.version
-            jobs.set_content(jobs_tree(project, seen.now(), active))
+            jobs.set_content(drawn())
 
     ui.timer(1.0, refresh)
 
 
-def jobs_tree(project: Project, found: Snapshot, active: str) -> str:
-    """The last jobs of each stage as HTML; every text of a user is escaped."""
+def by_stage(found: Snapshot) -> dict[str, list[Process]]:
+    """The jobs of each stage, the last ones first."""
     stages: dict[str, list[Process]] = {stage: [] for stage in (*STAGES, OTHER)}
-    for one in found.pipeline.processes:
+    for one in sorted(found.pipeline.processes, key=lambda process: -process.number):
         stages[stage_of(one)].append(one)
+    return stages
+
+
+def jobs_tree(project: Project, stages: Mapping[str, list[Process]], details: Mapping[str, str], active: str) -> str:
+    """The last jobs of each stage as HTML; every text of a user is escaped."""
     lines = []
     for stage, jobs in stages.items():
         if jobs:
-            last = sorted(jobs, key=lambda one: -number_of(one.name))
-            shown = last[:PER_STAGE] + [one for one in last[PER_STAGE:] if one.name == active]
+            shown = jobs[:PER_STAGE] + [one for one in jobs[PER_STAGE:] if one.name == active]
             more = f"<a class='more' href='{base(project)}?stage={quote(stage)}'>all {len(jobs)}</a>" if len(jobs) > len(shown) else ""
-            rows = "".join(_tree_row(project, one, found.details.get(one.name, ""), active) for one in shown)
+            rows = "".join(_tree_row(project, one, details.get(one.name, ""), active) for one in shown)
             lines.append(f"<details open><summary>{escape(stage)}</summary>{rows}{more}</details>")
     return "".join(lines) or "<p class='hint'>No jobs yet.</p>"
 

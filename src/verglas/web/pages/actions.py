@@ -12,7 +12,7 @@ from verglas.errors import VerglasError
 from verglas.jobs.registry import ENTRIES, find
 from verglas.project import clean, edit
 from verglas.project.request import read_request
-from verglas.web.durations import size
+from verglas.units import file_size
 from verglas.web.theme import base, missing, tell
 from verglas.web.watch import watch
 
@@ -133,10 +133,10 @@ async def _clean(project: Project, job: Job) -> None:
 
     if planned is plans[-1]:
         text = (
-            f"{len(planned.files)} files, {size(planned.bytes)}, go to the trash, images among them. Jobs that need these images cannot run "
+            f"{len(planned.files)} files, {file_size(planned.bytes)}, go to the trash, images among them. Jobs that need these images cannot run "
             f"until {job.name} has made them again. Until the trash is emptied they are in its folder, {clean.TRASH}/{job.name}."
         )
-        await _confirm(f"Clean {job.name} harshly?", text, f"Move {size(planned.bytes)} to the trash", carry_out)
+        await _confirm(f"Clean {job.name} harshly?", text, f"Move {file_size(planned.bytes)} to the trash", carry_out)
     else:
         await carry_out()
 
@@ -147,7 +147,7 @@ def _offer(planned: clean.CleanPlan, words: str, dialog: ui.dialog) -> None:
     if planned.kept or not planned.files:
         missing(planned.kept or "Nothing to clean.")
         return
-    with ui.expansion(f"{len(planned.files)} files, {size(planned.bytes)}").props("dense").classes("full-width"):
+    with ui.expansion(f"{len(planned.files)} files, {file_size(planned.bytes)}").props("dense").classes("full-width"):
         more = [f"... and {len(planned.files) - SHOWN} more"] if len(planned.files) > SHOWN else []
         ui.label("\n".join([*planned.files[:SHOWN], *more])).classes("hint").style("white-space: pre-wrap; overflow-wrap: anywhere")
-    ui.button(f"Move {size(planned.bytes)} to the trash", on_click=lambda: dialog.submit(planned)).props("outline")
+    ui.button(f"Move {file_size(planned.bytes)} to the trash", on_click=lambda: dialog.submit(planned)).props("outline")

@@ -10,7 +10,7 @@ from verglas.api.project import Project
 from verglas.errors import VerglasError
 from verglas.project.facts import tail
 from verglas.project.request import LAUNCH_LOG
-from verglas.web.durations import clock
+from verglas.units import clock
 from verglas.web.pages.actions import actions
 from verglas.web.pages.job_files import files
 from verglas.web.pages.job_log import Log

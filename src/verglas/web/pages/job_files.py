@@ -7,7 +7,7 @@ from nicegui import run, ui
 from verglas.api.job import Job
 from verglas.api.project import Project
 from verglas.types.pipeline import Node
-from verglas.web.durations import size
+from verglas.units import file_size
 from verglas.web.inputs import producers, uses
 from verglas.web.stages import title
 from verglas.web.theme import base, job_link, missing, view_link
@@ -76,7 +76,7 @@ def _line(project: Project, job: Job, node: Node, maker: str) -> None:
     with ui.element("div").classes("line"):
         with ui.element("div").classes("grow"):
             ui.label(kind_words(node)).style("font-weight: 500").tooltip(f"RELION calls it {node.type}")
-            ui.label(f"{node.name}  ({size(path.stat().st_size) if there else 'not there'})").classes("hint")
+            ui.label(f"{node.name}  ({file_size(path.stat().st_size) if there else 'not there'})").classes("hint")
         if maker and maker != job.name:
             ui.link(f"made by {maker}", job_link(project, maker))
         for viewer in viewers_of(node) if there else ():

@@ -23,10 +23,11 @@ RECENT = 200
 class Place:
     """`how(hold)`: what the fields say; None when something is wrong with them."""
 
-    def __init__(self, project: Project, job: Job, old: JobRequest | None) -> None:
+    def __init__(self, project: Project, job: Job | None, old: JobRequest | None) -> None:
+        """`job` None: several, of which each takes what it usually does where nothing else is said."""
         self.rows: dict[str, ui.element] = {}
         cores, cards = machine()
-        usual = (0, 0) if job.light else (cores, min(1, cards))
+        self.usual = (0, 0) if job and job.light else (cores, min(1, cards))
         common = dict(old.common) if old else {}
         with ui.expansion("Where and when: this machine, as soon as there is room", value=old is not None and bool(old.after or old.queue)).classes(
             "card"
@@ -55,12 +56,12 @@ class Place:
             self.cpus = self._row(
                 "CPUs",
                 f"Threads; this machine has {cores}. With 0 it begins at once and takes one, for jobs of seconds.",
-                lambda: ui.number(value=(old.cpus if old else usual[0]), min=0, max=4096, precision=0).props("outlined dense"),
+                lambda: ui.number(value=(old.cpus if old else self.usual[0]), min=0, max=4096, precision=0).props("outlined dense"),
             )
             self.gpu = self._row(
                 "GPU",
                 f"This machine has {cards or 'none'}.",
-                lambda: ui.select({0: "none", 1: "one"}, value=min(1, old.gpus if old else usual[1])).props("outlined dense"),
+                lambda: ui.select({0: "none", 1: "one"}, value=min(1, old.gpus if old else self.usual[1])).props("outlined dense"),
             )
             with ui.element("div").classes("full-width").bind_visibility_from(self.where, "value", lambda value: value != HERE):
                 wish = dict(old.wish) if old else {}
@@ -123,8 +124,8 @@ class Place:
         return How(
             common=common,
             after=tuple(self.after.value or ()),
-            cpus=None if cluster else cpus,
-            gpus=None if cluster else gpus,
+            cpus=None if cluster or cpus == self.usual[0] else cpus,
+            gpus=None if cluster or gpus == self.usual[1] else gpus,
             queue=queue,
             wish={name: value for name, value in wish.items() if value not in (None, "")},
             hold=hold,

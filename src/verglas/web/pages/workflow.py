@@ -75,7 +75,7 @@ class _Page:
         with ui.element("div").classes("workflow"):
             with ui.element("div").classes("page").style("padding: 0; max-width: none"):
                 self.forms = self._forms()
-                self.place = Place(project, self._earlier_place())
+                self.place = Place(project, None, self._earlier_place())
                 self.trouble = ui.label().classes("problem")
                 self.buttons = ui.element("div").classes("line")
             self.board = ui.html("", sanitize=False).classes("graph")
