@@ -136,6 +136,25 @@ export function colour(name) {
   return getComputedStyle(document.querySelector(".vg") || document.body).getPropertyValue(name).trim() || "#888";
 }
 
+// What a canvas shows, as a file of the user.
+export function keep(canvas, name) {
+  canvas.toBlob(blob => {
+    const link = el("a", { href: URL.createObjectURL(blob), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  });
+}
+
+// Keys of an element that can have the focus: { ArrowUp: () => ... }.
+export function keys(element, known) {
+  element.tabIndex = 0;
+  element.addEventListener("keydown", event => {
+    if (event.target !== element || event.ctrlKey || event.metaKey || event.altKey || !known[event.key]) return;
+    event.preventDefault();
+    known[event.key](event);
+  });
+}
+
 // The drawing area of a canvas in CSS pixels, sharp on any screen.
 export function sharp(canvas, width, height) {
   const ratio = window.devicePixelRatio || 1;
