@@ -136,6 +136,12 @@ export function colour(name) {
   return getComputedStyle(document.querySelector(".vg") || document.body).getPropertyValue(name).trim() || "#888";
 }
 
+// A file in a list to choose from: its job and its last name.
+export function named(file) {
+  const parts = file.split("/");
+  return [file, parts.length > 2 ? `${parts.slice(0, 2).join("/")}: ${parts.slice(2).join("/")}` : file];
+}
+
 // What a canvas shows, as a file of the user.
 export function keep(canvas, name) {
   canvas.toBlob(blob => {

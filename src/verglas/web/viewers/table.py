@@ -25,7 +25,7 @@ ROUNDED = "p => typeof p.value === 'number' && !Number.isInteger(p.value) ? Stri
 
 
 def table(project: Project, file: str, on_row: str = "") -> None:
-    """A choice of the blocks, and the one with most rows. `on_row`: JavaScript for the number `row` of a row that is clicked or reached with the keys."""
+    """A choice of the blocks, and that with most rows. `on_row`: JavaScript for the number `row` of a row that is clicked or reached by keys."""
     box = ui.element("div").classes("vg vg-beside")
 
     async def show(block: str = "") -> None:
