@@ -98,17 +98,10 @@ export function tick(title, value, change, help = "") {
   return label;
 }
 
-export function entry(title, { value = "", list = null, placeholder = "", help = "", size = 24 }, change) {
-  const input = el("input", { type: "text", value, placeholder, size, ariaLabel: title });
-  const label = el("label", { className: "vg-choice", title: help }, el("span", { textContent: title }), input);
-  if (list) {
-    const id = "list" + Math.random().toString(36).slice(2);
-    label.append(el("datalist", { id }, ...list.map(one => el("option", { value: one }))));
-    input.setAttribute("list", id);
-  }
+export function entry(title, { size = 24 }, change) {
+  const input = el("input", { type: "text", size, ariaLabel: title });
   input.addEventListener("change", () => change(input.value.trim()));
-  label.input = input;
-  return label;
+  return el("label", { className: "vg-choice" }, el("span", { textContent: title }), input);
 }
 
 // A line that says what went wrong, or which job was made.

@@ -32,15 +32,16 @@ export async function mount(page, config, say) {
   const told = el("span", { className: "vg-note" });
   const first = await surface(config, config.file, camera, say, tell), levels = first.slider("Threshold");
   let second = null;
-  const colours = [slider("Colours from", { low: 0, high: 1, value: 0, help: "Value of the second map that is blue." }, value => first.recolour(value, null)),
+  const ends = [slider("Colours from", { low: 0, high: 1, value: 0, help: "Value of the second map that is blue." }, value => first.recolour(value, null)),
     slider("to", { low: 0, high: 1, value: 1, help: "Value of the second map that is red." }, value => first.recolour(null, value))];
+  const colours = el("span", { className: "vg-row", hidden: true }, ...ends);
   const colourBy = choice("Colour by", [...none, ...maps], "", async value => {
     await first.colourBy(value);
-    const { range, ends } = first;
-    colours.forEach((one, k) => { one.hidden = !value || !range; if (range) one.set(range[k], ends[0], ends[1]); });
+    const { range, limits } = first;
+    colours.hidden = !value || !range;
+    if (!colours.hidden) ends.forEach((one, k) => one.set(range[k], limits[0], limits[1]));
     scripts();
   }, "A second map over the same box, such as a local resolution.");
-  colours.forEach(one => { one.hidden = true; });
   const beside = choice("Beside", [...none, ...maps], "", async value => {
     second?.end();
     second = null;
@@ -50,13 +51,14 @@ export async function mount(page, config, say) {
     camera.draw();
     tell();
   }, "The surface of another map; both turn together.");
-  const more = el("span"), links = [el("a", { textContent: "ChimeraX script", className: "vg-link", title: "A .cxc file that opens the map of this project as it is shown here, where its folder can be reached." }),
+  const more = el("span"), links = [el("a", { textContent: "script", className: "vg-link", title: "A .cxc file that opens the map of this project as it is shown here, where its folder can be reached." }),
     el("a", { textContent: "with the maps (.zip)", className: "vg-link", title: "For ChimeraX on another computer: unpack it and open the .cxc file." })];
   function scripts() {
     const [low, high] = first.range || [null, null], asked = { file: config.file, level: first.level, colour: first.colour, low, high };
     links.forEach((link, packed) => { link.href = address(config, "/volume/chimerax", { ...asked, packed: packed ? 1 : "" }); });
   }
-  bar.append(levels, maps.length ? colourBy : "", ...colours, maps.length ? beside : "", more, button("PNG", () => first.png(), "Keep this view as a picture."), ...links, told);
+  bar.append(levels, maps.length ? colourBy : "", colours, maps.length ? beside : "", more, button("PNG", () => first.png(), "Keep this view as a picture."),
+    el("span", { className: "vg-row" }, el("span", { className: "vg-note", textContent: "Open in ChimeraX:" }), ...links), told);
   bar.addEventListener("input", scripts);
   stages.append(first.box);
   page.append(bar, stages);
@@ -70,13 +72,13 @@ async function surface(config, file, camera, say, tell) {
   const levels = await json(address(config, "/volume/surface/levels", { file }));
   const canvas = el("canvas", { className: "vg-surface", role: "img" }), legend = el("div", { className: "vg-legend", hidden: true }), name = file.split("/").pop();
   const scene = drawing(canvas, camera), label = el("div", { className: "vg-label", textContent: file });
-  const one = { box: el("div", { className: "vg-stage" }, canvas, label, legend), level: levels.usual, colour: "", range: null, ends: null, words: "" };
+  const one = { box: el("div", { className: "vg-stage" }, canvas, label, legend), level: levels.usual, colour: "", range: null, limits: null, words: "" };
   one.load = newest(async () => {
     try {
       const answer = await get(address(config, "/volume/surface", { file, level: one.level, colour: one.colour })), mesh = parsed(await answer.arrayBuffer());
       if (mesh.values) {
         const sorted = Float32Array.from(mesh.values).sort(), count = sorted.length;
-        one.ends = [sorted[0], sorted[count - 1]];
+        one.limits = [sorted[0], sorted[count - 1]];
         one.range = one.range || [sorted[Math.floor(0.02 * count)], sorted[Math.floor(0.98 * (count - 1))]];
       }
       scene.load(mesh, one.range);
