@@ -30,6 +30,10 @@ FETCH = """async url => { const start = performance.now(); const a = await fetch
 return [performance.now() - start, a.status]; }"""
 READY = """window.ready = 0; new MutationObserver(() => { if (!ready && document.querySelector('canvas[data-ready=true], .ag-cell'))
 ready = performance.now(); }).observe(document, {subtree: true, childList: true, attributes: true});"""
+MEANWHILE = """async ([slow, quick]) => { let done = false; const start = performance.now(), times = [];
+const work = fetch(slow).then(a => a.arrayBuffer()).then(() => { done = true; });
+while (!done) { const begun = performance.now(); await (await fetch(quick)).arrayBuffer(); times.push(performance.now() - begun); }
+await work; return [performance.now() - start, times]; }"""
 POST = """async ([url, body]) => { const start = performance.now();
 const a = await fetch(url, {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify(body)});
 return [performance.now() - start, a.status, await a.text()]; }"""
@@ -117,7 +121,14 @@ def measure(engine, base: str) -> None:
         for axis, name in enumerate("zyx"):
             times = [page.evaluate(FETCH, f"{base}/data/volume/slice?file={kind}.mrc&axis={axis}&index={k}")[0] for k in range(40, 460, 30)]
             print(f"{kind} 512³, further slices along {name}: median {statistics.median(times) / 1000:.3f} s, most {max(times) / 1000:.3f} s")
-    fetch("surface of map32 reduced to 128³, first", "/volume/surface?file=map32.mrc")
+
+    def meanwhile(title: str, slow: str) -> None:
+        """Slices that are asked for while something slow is made."""
+        whole, times = page.evaluate(MEANWHILE, [f"{base}/data{slow}", f"{base}/data/volume/slice?file=map32.mrc&axis=0&index=200"])
+        print(f"{title}: {whole / 1000:.3f} s; slices meanwhile: median {statistics.median(times) / 1000:.3f} s, most {max(times) / 1000:.3f} s")
+
+    meanwhile("surface of map32 reduced to 128³, first", "/volume/surface?file=map32.mrc")
+    meanwhile("surface of map16 reduced to 128³, first", "/volume/surface?file=map16.mrc")
     fetch("surface, another threshold", "/volume/surface?file=map32.mrc&level=20")
     for told in ("with all scripts loaded anew", "again"):
         page.goto(f"{base}/view/micrographs?file=picks.star", wait_until="commit")
@@ -127,7 +138,7 @@ def measure(engine, base: str) -> None:
     page.goto(f"{base}/view/table?file=million.star", wait_until="commit")
     page.wait_for_selector(".ag-cell", timeout=60000)
     print(f"page with the first rows of the table, never parsed before: {page.evaluate('ready') / 1000:.3f} s")
-    fetch("table parsed and kept (in the background of the page)", "/table/rows?file=million.star&block=particles&sort=rlnColumn0")
+    meanwhile("table parsed and kept (in the background of the page)", "/table/rows?file=million.star&block=particles&sort=rlnColumn0")
     fetch("first page", "/table/rows?file=million.star&block=particles")
     fetch("page of another order", "/table/rows?file=million.star&block=particles&sort=rlnDefocusU&start=500000")
     fetch("two columns as a plot", "/table/scatter?file=million.star&block=particles&x=rlnDefocusU&y=rlnColumn1")

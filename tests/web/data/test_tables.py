@@ -76,12 +76,12 @@ def test_files_without_a_plain_loop_have_no_first_rows(tmp_path: Path, text: str
 
 def test_order_and_filters_are_numpys(star: Path) -> None:
     values = read_star(star)["particles"]["rlnA"]
-    found = rows.arranged(star, "particles", (rows.Condition("rlnA", -0.5, 0.5), rows.Condition("rlnName", text="M01/")), "rlnA", True)
+    found = rows.arranged(star, "particles", (rows.Range("rlnA", -0.5, 0.5), rows.Containing("_rlnName", "M01/")), "rlnA", True)
     wanted = np.flatnonzero((values >= -0.5) & (values <= 0.5) & (np.arange(500) % 50 == 1))
     assert found.tolist() == wanted[np.argsort(values[wanted])][::-1].tolist()
-    assert 7 not in rows.arranged(star, "particles", (rows.Condition("rlnA", None, 1e9),), "", False)
+    assert 7 not in rows.arranged(star, "particles", (rows.Range("rlnA", None, 1e9),), "", False)
     with pytest.raises(InputError, match="holds text"):
-        rows.arranged(star, "particles", (rows.Condition("rlnName", 1.0),), "", False)
+        rows.arranged(star, "particles", (rows.Range("rlnName", 1.0),), "", False)
     with pytest.raises(InputError, match="no column rlnC"):
         rows.arranged(star, "particles", (), "rlnC", False)
 
@@ -113,6 +113,27 @@ def test_one_range_becomes_options_and_rows_become_a_list(small) -> None:
     names = read_star(small.project.root / listed.params["rows"])["particles"]["rlnImageName"].tolist()
     assert names == ["000003@images.mrcs", "000005@images.mrcs"]
     assert listed.name not in [one.name for one in listed.parents]
+
+
+def test_a_line_around_rows_and_values_among_others(star: Path) -> None:
+    columns = table.open_tables(star)["particles"]
+    a, b = columns.numbers("rlnA"), columns.numbers("rlnB")
+    corners = [[-1.0, 0.5], [1.0, 0.5], [0.0, 3.5]]
+    found = rows.arranged(star, "particles", (rows.Inside("rlnA", "rlnB", corners),), "", False)
+    expected = np.flatnonzero((b > 0.5) & (b < 3.5) & (np.abs(a) < (3.5 - b) / 3))
+    assert len(found) > 20 and np.array_equal(found, expected)
+    among = rows.arranged(star, "particles", (rows.Among("rlnB", [1, 4]),), "", False)
+    assert np.array_equal(among, np.flatnonzero((b == 1) | (b == 4)))
+
+
+def test_a_subset_can_be_all_but_some_rows(small) -> None:
+    asked = {"file": "particles.star", "block": "particles", "without": True}
+    for which in ({"rows": [0, 29]}, {"where": [{"column": "rlnCoordinateX", "high": 0.0}, {"column": "rlnCoordinateY", "low": 0.0}]},
+                  {"where": [{"x": "rlnCoordinateX", "y": "rlnCoordinateY", "corners": [[-1, 0], [1, 0], [0, 2]]}]}):
+        answer = small.post("/table/subset", asked | which)
+        assert answer.status_code == 200, answer.text
+        kept = read_star(small.project.root / small.project.job(answer.json()["job"]).params["rows"])["particles"]["rlnImageName"].tolist()
+        assert len(kept) == (28 if "rows" in which else 29) and "000001@images.mrcs" not in kept
 
 
 def test_classes_become_a_select_job(small) -> None:

@@ -1,7 +1,9 @@
 """Slices are the numbers of the file, differences vanish for scaled copies, and surfaces are closed and face outwards."""
 
+import io
 import struct
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from verglas.errors import InputError
 from verglas.io.mrc import StackWriter, write_map
 from verglas.types import Map
 from verglas.web.data import surface, volume
-from verglas.web.data.volume_routes import script
+from verglas.web.data.chimerax import script
 
 
 @pytest.fixture
@@ -95,5 +97,16 @@ def test_the_body_of_a_surface_says_how_long_it_is(small) -> None:
 
 
 def test_no_file_name_can_add_a_command_for_chimerax() -> None:
-    lines = script('/a/b"; quit\nexit.mrc', 0.5, "").splitlines()
-    assert lines[1] == 'open "/a/b\\"; quitexit.mrc" id #1' and "exit" not in [line.split()[0] for line in lines]
+    lines = script(['/a/b"; quit\nexit.mrc'], 0.5, (0.0, 1.0)).splitlines()
+    assert lines[0] == 'open "/a/b\\"; quitexit.mrc" id #1' and "exit" not in [line.split()[0] for line in lines]
+
+
+def test_chimerax_gets_the_colours_and_the_maps_of_the_page(small) -> None:
+    asked = {"file": "map.mrc", "level": 1.25, "colour": "other.mrc", "low": 3.0, "high": 7.0}
+    text = small.get("/volume/chimerax", **asked).text
+    assert f'open "{small.project.root / "map.mrc"}" id #1\nvolume #1 style surface step 1 level 1.25' in text
+    assert "color sample #1 map #2 palette 3,#215ebf:5,#ebebc7:7,#c22924 key true" in text
+    packed = ZipFile(io.BytesIO(small.get("/volume/chimerax", packed=True, **asked).content))
+    assert packed.testzip() is None and packed.namelist() == ["map.cxc", "1_map.mrc", "2_other.mrc"]
+    assert packed.read("1_map.mrc") == (small.project.root / "map.mrc").read_bytes()
+    assert 'open "1_map.mrc" id #1' in packed.read("map.cxc").decode()

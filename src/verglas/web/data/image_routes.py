@@ -78,6 +78,20 @@ def save(project: InProject, asked: Edited) -> dict[str, str]:
     return {"job": picks.save(project, asked.file, edits, asked.threshold).name}
 
 
+class Kept(BaseModel):
+    """Micrographs to leave out."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    file: str = Field(max_length=1000)
+    without: list[Annotated[str, Field(max_length=1000)]] = Field(min_length=1, max_length=100_000)
+
+
+@router.post("/picks/subset")
+def micrographs_subset(project: InProject, asked: Kept) -> dict[str, str]:
+    """The name of the new Select job."""
+    return {"job": picks.without(project, asked.file, set(asked.without)).name}
+
+
 @router.get("/particles/picture")
 def particle_sheet(path: FileIn, project: InProject, block: Word = "particles", where: Annotated[str, Query(max_length=8000)] = "",
                    sort: Word = "", down: bool = False, start: Pixel = 0, count: Annotated[int, Query(ge=1, le=400)] = 100,
@@ -108,7 +122,7 @@ def table_of_classes(project: InProject, file: Name) -> dict[str, Any]:
     found = classes.read_classes(project, files)
     listed = [{"number": one.number, "share": known(one.share), "resolution": known(one.resolution), "score": known(one.score),
                "members": one.members} for one in found[: classes.MOST]]
-    return {"classes": listed, "particles": files.particles, "model": files.model, "total": len(found)}
+    return {"classes": listed, "particles": files.particles, "model": files.model, "stack": files.stack, "total": len(found)}
 
 
 @router.get("/classes/picture")

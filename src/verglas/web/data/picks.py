@@ -15,7 +15,7 @@ from verglas.project.facts import facts_of
 from verglas.report.load_shown import diameter_of
 from verglas.types import Coordinates
 from verglas.web.data.answers import stamp
-from verglas.web.data.subset import with_own_file
+from verglas.web.data.subset import select, with_own_file
 from verglas.web.data.table import open_tables
 from verglas.web.places import file_in
 
@@ -83,23 +83,41 @@ def is_there(project: Project, name: str) -> bool:
         return False
 
 
-def table_of_micrographs(project: Project, names: set[str]) -> str:
-    """The newest table of micrographs that has all these; pick manual needs it for pixel sizes."""
+def table_of_micrographs(project: Project, names: set[str], first: str = "") -> str:
+    """The newest table of micrographs that has all these, `first` before all others."""
     nodes = [one.name for one in project.pipeline.nodes if one.type.startswith(("MicrographGroupMetadata", "MicrographsData"))]
-    for name in reversed(nodes):
-        if (project.root / name).is_file():
-            table = open_tables(file_in(project, name)).get("micrographs")
-            if table is not None and L.MICROGRAPH_NAME in table.values and names <= set(table.texts(L.MICROGRAPH_NAME, slice(None))):
-                return name
+    for name in filter(None, (first, *reversed(nodes))):
+        if (project.root / name).is_file() and names <= set(_listed(project, name)):
+            return name
     raise InputError("no table of micrographs in this project has all of these micrographs", remedy="import or correct them in this project first")
+
+
+def _listed(project: Project, name: str) -> list[str]:
+    """The micrographs of a table of micrographs, row by row."""
+    table = open_tables(file_in(project, name)).get("micrographs")
+    return table.texts(L.MICROGRAPH_NAME, slice(None)) if table is not None and L.MICROGRAPH_NAME in table.values else []
+
+
+def without(project: Project, name: str, left_out: set[str]) -> Job:
+    """The micrographs of `name` but those that are left out, as a select job."""
+    known = {one.name for one in fields(project, name)}
+    _require_known(left_out, known, name)
+    table = table_of_micrographs(project, known, name)
+    rows = [number for number, one in enumerate(_listed(project, table)) if one in known - left_out]
+    if not rows:
+        raise InputError("all micrographs are left out", where=name, remedy="keep some of them")
+    return select(project, table, "micrographs", np.array(rows))
+
+
+def _require_known(asked: set[str], known: set[str], name: str) -> None:
+    if asked - known:
+        raise InputError(f"{min(asked - known)[:200]} is not in this table", where=name, remedy="load the page again")
 
 
 def save(project: Project, name: str, edits: dict[str, np.ndarray], threshold: float | None) -> Job:
     """The picks of `name` with those of some micrographs replaced by (M, 3) x, y, figure of merit, as a pick manual job."""
     path, known = file_in(project, name), fields(project, name)
-    strange = set(edits) - {one.name for one in known}
-    if strange:
-        raise InputError(f"{min(strange)[:200]} is not in this table", where=name, remedy="load the page again")
+    _require_known(set(edits), {one.name for one in known}, name)
     table = table_of_micrographs(project, {one.name for one in known})
     twice = len({stem(one.name) for one in known}) < len(known)
 

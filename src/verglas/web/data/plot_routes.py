@@ -21,16 +21,35 @@ NO_CURVES = "This file holds no such curve."
 
 @router.get("/plots")
 def plots(path: FileIn) -> Response:
-    """HTML: Fourier shell correlation and Guinier plot; for a refinement or classification also views, occupancy and flow."""
-    return Response(_html(*stamp(path)), media_type="text/html; charset=utf-8")
+    """HTML: Fourier shell correlation and Guinier plot; for a refinement or classification also views, occupancy and flow.
+
+    X-Live: 1 while the job runs, so that the page asks again.
+    """
+    curves = "postprocess" in path.name or "fsc" in path.name
+    html, live = _of_file(*stamp(path)) if curves else _of_folder(*stamp(path), *_news(path.parent))
+    return Response(html, media_type="text/html; charset=utf-8", headers={"X-Live": str(int(live))})
+
+
+def _news(folder: Path) -> tuple[int, int]:
+    """What changes with each iteration: files come, or the events grow."""
+    events = folder / "events.jsonl"
+    return folder.stat().st_mtime_ns, events.stat().st_size if events.is_file() else 0
+
+
+@lru_cache(maxsize=4)
+def _of_file(path: str, size: int, time: int) -> tuple[str, bool]:
+    return _html(of_postprocess(Path(path)), Path(path).name), False
 
 
 @lru_cache(maxsize=8)
-def _html(path: str, size: int, time: int) -> str:
-    found = of_postprocess(Path(path)) if "postprocess" in Path(path).name or "fsc" in Path(path).name else of_job(Path(path).parent)
+def _of_folder(path: str, size: int, time: int, changed: int, events: int) -> tuple[str, bool]:
+    found, live = of_job(Path(path).parent)
+    return _html(found, Path(path).name), live
+
+
+def _html(found: tuple[Section, ...], name: str) -> str:
     if not any(one.cards for one in found):
-        raise InputError("there are no curves to show", where=Path(path).name,
-                         remedy="open postprocess.star, or a file of a refinement or classification")
+        raise InputError("there are no curves to show", where=name, remedy="open postprocess.star, or a file of a refinement or classification")
     return "".join(map(section_html, found))
 
 
@@ -47,12 +66,13 @@ def of_postprocess(path: Path) -> tuple[Section, ...]:
     return (make_section("fsc", "Resolution", fsc, guinier),)
 
 
-def of_job(folder: Path) -> tuple[Section, ...]:
-    """What the report of the job says about resolution, views and classes; averages and maps have viewers of their own."""
+def of_job(folder: Path) -> tuple[tuple[Section, ...], bool]:
+    """What the report of the job says about resolution, views and classes (averages and maps have viewers of their own), and whether it runs."""
     if not any((folder / name).is_file() for name in ("job.star", "job.json")):
         raise InputError("is not in the folder of a job", where=folder.name,
                          remedy="open postprocess.star, or a file of a refinement or classification")
     data = load_report(folder, maps=False)
+    live = data.state == "running"
     if data.classes is None:
-        return resolution_section(data), view_section(data)
-    return tuple(one for one in class_sections(data) if one.name != GALLERY)
+        return (resolution_section(data), view_section(data)), live
+    return tuple(one for one in class_sections(data) if one.name != GALLERY), live

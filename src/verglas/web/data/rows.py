@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import AfterValidator, ConfigDict, Field
+from pydantic.dataclasses import dataclass as checked
 
 from verglas.errors import InputError
 from verglas.web.data.answers import stamp
@@ -15,14 +18,45 @@ DENSITY = 160
 """Cells of a side of the picture of many points."""
 
 
-@dataclass(frozen=True)
-class Condition:
-    """Rows whose value is between low and high (both may be left out), or whose text contains `text`."""
+FINITE = ConfigDict(extra="forbid", allow_inf_nan=False)
+Label = Annotated[str, Field(max_length=200), AfterValidator(lambda label: label.lstrip("_"))]
 
-    column: str
+
+@checked(frozen=True, config=FINITE)
+class Range:
+    """Rows whose value is between low and high; both may be left out."""
+
+    column: Label
     low: float | None = None
     high: float | None = None
-    text: str = ""
+
+
+@checked(frozen=True, config=FINITE)
+class Containing:
+    """Rows whose text contains `text`, capitals or not."""
+
+    column: Label
+    text: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+@checked(frozen=True, config=FINITE)
+class Among:
+    """Rows whose value is one of these."""
+
+    column: Label
+    values: Annotated[list[float], Field(max_length=10_000)]
+
+
+@checked(frozen=True, config=FINITE)
+class Inside:
+    """Rows that lie inside a line drawn around them in the plot of y against x; its end joins its begin."""
+
+    x: Label
+    y: Label
+    corners: Annotated[list[Annotated[list[float], Field(min_length=2, max_length=2)]], Field(min_length=3, max_length=500)]
+
+
+Condition = Range | Containing | Among | Inside
 
 
 def holding(columns: Columns, conditions: tuple[Condition, ...]) -> np.ndarray | None:
@@ -34,19 +68,37 @@ def holding(columns: Columns, conditions: tuple[Condition, ...]) -> np.ndarray |
     return keep
 
 
-def _holds(columns: Columns, one: Condition) -> np.ndarray:
-    values = columns.column(one.column)
-    if one.text:
-        if values.dtype.kind == "S":
-            return np.char.find(np.char.lower(values), one.text.lower().encode("utf-8", "surrogateescape")) >= 0
-        return np.char.find(np.char.mod("%g", values), one.text.lower()) >= 0
-    values = columns.numbers(one.column)
-    keep = np.isfinite(values)
-    if one.low is not None:
-        keep &= values >= one.low
-    if one.high is not None:
-        keep &= values <= one.high
-    return keep
+def _holds(columns: Columns, condition: Condition) -> np.ndarray:
+    match condition:
+        case Range(column, low, high):
+            values = columns.numbers(column)
+            keep = np.isfinite(values)
+            keep &= True if low is None else values >= low
+            keep &= True if high is None else values <= high
+            return keep
+        case Containing(column, text):
+            values = columns.column(column)
+            if values.dtype.kind == "S":
+                return np.char.find(np.char.lower(values), text.lower().encode("utf-8", "surrogateescape")) >= 0
+            return np.char.find(np.char.mod("%g", values), text.lower()) >= 0
+        case Among(column, chosen):
+            return np.isin(columns.numbers(column), chosen)
+        case Inside(x, y, corners):
+            return inside(columns.numbers(x), columns.numbers(y), np.array(corners))
+
+
+def inside(x: np.ndarray, y: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """(N,) bool: a ray from the point (x, y) crosses the polygon (C, 2) an odd number of times."""
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    near = np.flatnonzero((x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1]))
+    px, py = x[near].astype(np.float64), y[near].astype(np.float64)
+    odd = np.zeros(len(near), dtype=bool)
+    for (ax, ay), (bx, by) in zip(corners, np.roll(corners, -1, axis=0)):
+        if ay != by:
+            odd ^= ((ay > py) != (by > py)) & (px < ax + (py - ay) * ((bx - ax) / (by - ay)))
+    found = np.zeros(len(x), dtype=bool)
+    found[near] = odd
+    return found
 
 
 @lru_cache(maxsize=8)

@@ -12,7 +12,7 @@ from verglas.io import labels as L
 from verglas.io.star import Table, write_star
 from verglas.io.star_rows import text_column
 from verglas.project.ask import How
-from verglas.web.data.rows import Condition, holding, opened
+from verglas.web.data.rows import Condition, Range, holding, opened
 from verglas.web.data.table import Columns, open_tables
 from verglas.web.places import file_in
 
@@ -39,29 +39,30 @@ def noun_of(columns: Columns) -> tuple[str, str]:
     raise InputError(f"the rows of data_{columns.block} are neither particles nor micrographs", remedy="open particles.star or micrographs_ctf.star")
 
 
-def select_where(project: Project, file: str, block: str, conditions: tuple[Condition, ...]) -> Job:
-    """The rows that meet all conditions; one range becomes options that can be read, anything else a list of names."""
-    path = file_in(project, file)
-    columns = opened(path, block)
-    keep = holding(columns, conditions)
-    rows = np.arange(len(columns)) if keep is None else np.flatnonzero(keep)
+def select(project: Project, file: str, block: str, which: tuple[Condition, ...] | np.ndarray, without: bool = False) -> Job:
+    """The rows that meet all conditions, or those of these numbers (from 0); or all `without` them.
+
+    One range becomes options that can be read, anything else a list of names.
+    """
+    columns = opened(file_in(project, file), block)
+    keep = _numbered(file, len(columns), which) if isinstance(which, np.ndarray) else holding(columns, which)
+    rows = np.flatnonzero(np.ones(len(columns), dtype=bool) if keep is None else keep ^ without)
     _require_some(project, len(rows), len(columns))
     noun, _ = noun_of(columns)
-    if len(conditions) == 1 and not conditions[0].text:
-        one = conditions[0]
-        limits: dict[str, Any] = {name: value for name, value in (("minimum", one.low), ("maximum", one.high)) if value is not None}
-        return project.run("select", **(limits | {noun: file, "column": one.column}))
+    match which:
+        case (Range(column, low, high),) if not without:
+            limits: dict[str, Any] = {name: value for name, value in (("minimum", low), ("maximum", high)) if value is not None}
+            return project.run("select", **(limits | {noun: file, "column": column}))
     return _listed(project, file, columns, rows)
 
 
-def select_rows(project: Project, file: str, block: str, rows: np.ndarray) -> Job:
-    """The rows of these numbers, from 0."""
-    columns = opened(file_in(project, file), block)
-    rows = np.unique(rows)
-    if rows.size and not 0 <= rows[0] <= rows[-1] < len(columns):
-        raise InputError(f"row {int(rows[-1]) + 1} of {len(columns)}", where=file, remedy="load the page again: the table has changed")
-    _require_some(project, len(rows), len(columns))
-    return _listed(project, file, columns, rows)
+def _numbered(file: str, total: int, numbers: np.ndarray) -> np.ndarray:
+    """(total,) bool: the rows of these numbers."""
+    if not 0 <= numbers.min() <= numbers.max() < total:
+        raise InputError(f"row {int(numbers.max()) + 1} of {total}", where=file, remedy="load the page again: the table has changed")
+    keep = np.zeros(total, dtype=bool)
+    keep[numbers] = True
+    return keep
 
 
 def select_classes(project: Project, particles: str, classes: list[int], model: str = "") -> Job:
@@ -87,6 +88,6 @@ def _listed(project: Project, file: str, columns: Columns, rows: np.ndarray) -> 
 def _require_some(project: Project, kept: int, total: int) -> None:
     project.require_writable()
     if not kept:
-        raise InputError("no rows are chosen", remedy="widen the range")
+        raise InputError("no rows are chosen", remedy="choose some, or widen the range")
     if kept == total:
         raise InputError(f"all {total} rows are chosen, so the subset would be the same", remedy="choose some of them")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import BoundedSemaphore
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from verglas.web.data.answers import stamp
 from verglas.web.data.volume import Volume, open_volume
 
 MOST_VERTICES = 1_500_000
+AT_ONCE = BoundedSemaphore(2)
+"""numpy leaves the interpreter to others meanwhile; more than two surfaces would leave slices no core."""
 CORNERS = np.array([(z, y, x) for z in (0, 1) for y in (0, 1) for x in (0, 1)])
 EDGES = tuple((a, b) for a in range(8) for b in range(a + 1, 8) if np.abs(CORNERS[a] - CORNERS[b]).sum() == 1)
 
@@ -36,7 +39,8 @@ class Field:
 
 def open_field(path: Path) -> Field:
     """The map at MAP_PIXELS per side or less."""
-    return _field(*stamp(path))
+    with AT_ONCE:
+        return _field(*stamp(path))
 
 
 @lru_cache(maxsize=8)
@@ -62,6 +66,11 @@ def usual_level(field: Field) -> float:
 
 def mesh(field: Field, level: float) -> Mesh:
     """Of the density above `level`; the outermost voxels count as empty, so that it is closed."""
+    with AT_ONCE:
+        return _mesh(field, level)
+
+
+def _mesh(field: Field, level: float) -> Mesh:
     data = np.pad(field.data[1:-1, 1:-1, 1:-1], 1, constant_values=min(level, float(field.data.min())) - 1e-6 * (1 + abs(level)))
     above = data > level
     cells, number = _cells(above)

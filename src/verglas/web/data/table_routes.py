@@ -1,11 +1,10 @@
 """/table...: blocks, rows and plots of any STAR file, and subsets of it."""
 
-import json
 from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, BackgroundTasks, Query
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from verglas.errors import InputError
 from verglas.web.data import rows, subset, table
@@ -18,29 +17,15 @@ PAGE = 1000
 """Rows of a page at most."""
 
 
-class Where(BaseModel):
-    """A condition on a column, as it comes from a page."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-    column: str = Field(max_length=200)
-    low: float | None = None
-    high: float | None = None
-    text: str = Field("", max_length=200)
+CONDITIONS = TypeAdapter(Annotated[list[rows.Condition], Field(max_length=50)])
 
 
 def conditions(where: Annotated[str, Query(max_length=8000)] = "") -> tuple[rows.Condition, ...]:
-    """?where=[{"column": ..., "low": ..., "high": ..., "text": ...}]"""
+    """?where=[{"column": ..., "low": ..., "high": ...}], or with "text", "values", or "x", "y" and "corners"."""
     try:
-        found = json.loads(where) if where else []
-        if not isinstance(found, list) or len(found) > 50:
-            raise ValueError("expected a list")
-        return made([Where.model_validate(one) for one in found])
+        return tuple(CONDITIONS.validate_json(where)) if where else ()
     except (ValidationError, ValueError, RecursionError) as error:
         raise InputError("`where` is no list of conditions", remedy='give [{"column": "rlnDefocusU", "low": 5000}]') from error
-
-
-def made(found: list[Where]) -> tuple[rows.Condition, ...]:
-    return tuple(rows.Condition(one.column.lstrip("_"), one.low, one.high, one.text) for one in found)
 
 
 @router.get("/table")
@@ -106,13 +91,14 @@ def span(path: FileIn, block: Word, column: Word) -> dict[str, Any]:
 
 
 class Subset(BaseModel):
-    """Conditions, or numbers of rows from 0."""
+    """Conditions, or numbers of rows from 0; `without` them, or of them only."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     file: str = Field(max_length=1000)
     block: str = Field(max_length=200)
-    where: list[Where] = Field(default=[], max_length=50)
+    where: list[rows.Condition] = Field(default=[], max_length=50, strict=False)
     rows: list[int] = Field(default=[], max_length=2_000_000)
+    without: bool = False
 
 
 class ClassSubset(BaseModel):
@@ -127,11 +113,10 @@ class ClassSubset(BaseModel):
 @router.post("/table/subset")
 def make_subset(project: InProject, asked: Subset) -> dict[str, str]:
     """The name of the new Select job."""
-    if asked.rows:
-        if max(map(abs, asked.rows)) > 10**9:
-            raise InputError("no table has so many rows", where=asked.file)
-        return {"job": subset.select_rows(project, asked.file, asked.block, np.array(asked.rows)).name}
-    return {"job": subset.select_where(project, asked.file, asked.block, made(asked.where)).name}
+    if asked.rows and max(map(abs, asked.rows)) > 10**9:
+        raise InputError("no table has so many rows", where=asked.file)
+    which = np.array(asked.rows) if asked.rows else tuple(asked.where)
+    return {"job": subset.select(project, asked.file, asked.block, which, asked.without).name}
 
 
 @router.post("/classes/subset")

@@ -8,7 +8,6 @@ import numpy as np
 
 from verglas.errors import InputError
 from verglas.io.mrc import MrcStack, read_volume
-from verglas.report.load_shown import grey
 from verglas.web.data.answers import stamp
 
 AXES = ("z", "y", "x")
@@ -101,11 +100,6 @@ def shaded(values: np.ndarray, low: float, high: float) -> np.ndarray:
 def histogram(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
     """Counts (BINS,) and edges (BINS + 1,) over the sampled voxels."""
     return np.histogram(volume.sample, BINS)
-
-
-def contrasted(values: np.ndarray) -> np.ndarray:
-    """uint8 with its own contrast, for a picture that is kept; first row at the bottom."""
-    return grey(values[::-1], 0.5)
 
 
 def warm(path: Path) -> None:

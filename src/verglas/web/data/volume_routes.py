@@ -4,10 +4,12 @@ import struct
 from typing import Annotated, Any
 
 from fastapi import APIRouter, BackgroundTasks, Query, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, StreamingResponse
 
 from verglas.web.data import surface, volume
-from verglas.web.data.answers import Answers, FileIn, InProject, Number, known, picture, raw
+from verglas.web.data.answers import Answers, FileIn, InProject, Number, known, raw
+from verglas.web.data.chimerax import script as chimerax_script
+from verglas.web.data.chimerax import zipped
 from verglas.web.places import file_in
 
 router = APIRouter(route_class=Answers)
@@ -44,16 +46,6 @@ def raw_difference(path: FileIn, project: InProject, other: Name, axis: Axis, in
     return raw(volume.shaded(values, -abs(reach), abs(reach)), width=abs(reach))
 
 
-@router.get("/volume/picture")
-def png_slice(path: FileIn, axis: Axis, index: Index, low: Number = None, high: Number = None) -> Response:
-    """The same slice as a PNG to keep."""
-    one = volume.open_volume(path)
-    black, white = _window(one, low, high)
-    answer = picture(volume.shaded(volume.section(one, axis, index), black, white))
-    answer.headers["Content-Disposition"] = _attached(f"{path.stem}_{volume.AXES[axis]}{index}.png")
-    return answer
-
-
 @router.get("/volume/surface")
 def triangles(path: FileIn, project: InProject, level: Number = None, colour: Name = "") -> Response:
     """Points float32, normals int8, triangles uint32, then a colour value float32 for each point if `colour` names a map.
@@ -79,33 +71,25 @@ def levels(path: FileIn) -> dict[str, float]:
 
 
 @router.get("/volume/chimerax")
-def chimerax(path: FileIn, project: InProject, level: Number = None, colour: Name = "") -> Response:
-    """A .cxc script that opens the map at the threshold."""
+def chimerax(path: FileIn, project: InProject, level: Number = None, colour: Name = "", low: Number = None, high: Number = None,
+             packed: bool = False) -> Response:
+    """A .cxc script that opens the map at the threshold; `packed`: in a .zip with the maps, for a computer that does not have them."""
+    maps = [path, *([file_in(project, colour)] if colour else [])]
     field = surface.open_field(path)
-    other = file_in(project, colour) if colour else None
-    text = script(str(path), level if level is not None else surface.usual_level(field), str(other) if other else "")
-    return Response(text, media_type="text/plain; charset=utf-8", headers={"Content-Disposition": _attached(f"{path.stem}.cxc")})
+    at = level if level is not None else surface.usual_level(field)
+    ends = low if low is not None else 0.0, high if high is not None else 1.0
+    if not packed:
+        text = chimerax_script([str(one) for one in maps], at, ends)
+        return Response(text, media_type="text/plain; charset=utf-8", headers={"Content-Disposition": _attached(f"{path.stem}.cxc")})
+    names = [f"{number}_{one.name}" for number, one in enumerate(maps, 1)]
+    parts = zipped(f"{path.stem}.cxc", chimerax_script(names, at, ends), dict(zip(names, maps)))
+    return StreamingResponse(parts, media_type="application/zip", headers={"Content-Disposition": _attached(f"{path.stem}_chimerax.zip")})
 
 
 @router.get("/download")
 def download(path: FileIn) -> FileResponse:
     """The file itself."""
     return FileResponse(path, filename=path.name, media_type="application/octet-stream")
-
-
-def script(path: str, level: float, colour: str) -> str:
-    """Commands of ChimeraX, one per line. On another machine the paths in it must be changed to those of the downloaded maps."""
-    lines = ["# The map as it is shown in verglas. On another computer: download the map and correct the path below.",
-             f"open {_quoted(path)} id #1", f"volume #1 step 1 level {level:.6g} color #7fb6cc", "set bgColor white", "lighting soft"]
-    if colour:
-        lines += [f"open {_quoted(colour)} id #2", "hide #2", "color sample #1 map #2 palette rainbow"]
-    return "\n".join([*lines, "view", ""])
-
-
-def _quoted(path: str) -> str:
-    """A file name as one word of a ChimeraX command; no name can end the line."""
-    clean = "".join(one for one in path if one.isprintable())
-    return '"' + clean.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _attached(name: str) -> str:

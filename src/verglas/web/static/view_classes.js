@@ -22,9 +22,9 @@ const ORDERS = {
 
 function gallery(page, config, say, found) {
   const chosen = new Set(), tiles = el("div", { className: "vg-tiles" }), told = el("span", { className: "vg-note" }), below = el("div");
-  const picture = `url("${address(config, "/classes/picture", { file: config.file, across: ACROSS, side: SIDE })}")`;
+  const sheet = address(config, "/classes/picture", { file: config.file, across: ACROSS, side: SIDE }), picture = `url("${sheet}")`;
   const rows = Math.ceil(found.total / ACROSS), scored = found.classes.some(one => one.score !== null);
-  let order = scored ? "score" : "share", size = 112, empty = false;
+  let order = scored ? "score" : "share", size = 112, empty = false, last = null, listed = [];
   const all = found.classes.reduce((sum, one) => sum + Math.max(0, one.members), 0);
 
   function tile(one, place) {
@@ -33,21 +33,32 @@ function gallery(page, config, say, found) {
       backgroundPosition: `${-(place % ACROSS) * size}px ${-Math.floor(place / ACROSS) * size}px` });
     const text = [`${one.members >= 0 ? number(one.members) : (100 * one.share).toFixed(1) + " %"}`, one.resolution ? `${number(one.resolution, 3)} Å` : "–"];
     if (one.score !== null) text.push(one.score.toFixed(2));
-    const box = el("button", { type: "button", className: "vg-tile", title: `Class ${one.number}: ${(100 * one.share).toFixed(2)} % of the particles` },
+    const box = el("button", { type: "button", className: "vg-tile", title: `Class ${one.number}: ${(100 * one.share).toFixed(2)} % of the particles`, ariaLabel: `class ${one.number}, ${text.join(", ")}` },
       image, el("span", { className: "vg-tile-number", textContent: one.number }), el("span", { textContent: text.join(" · ") }));
     box.style.width = size + 8 + "px";
     box.setAttribute("aria-pressed", chosen.has(one.number));
-    box.addEventListener("click", () => { chosen.has(one.number) ? chosen.delete(one.number) : chosen.add(one.number); box.setAttribute("aria-pressed", chosen.has(one.number)); count(); });
+    box.addEventListener("click", event => choose(one.number, event.shiftKey));
     return box;
+  }
+
+  // With Shift, all tiles from the last click to this one.
+  function choose(which, range) {
+    const from = range && listed.includes(last) ? listed.indexOf(last) : listed.indexOf(which), to = listed.indexOf(which);
+    const on = range ? true : !chosen.has(which);
+    for (const one of listed.slice(Math.min(from, to), Math.max(from, to) + 1)) on ? chosen.add(one) : chosen.delete(one);
+    last = which;
+    listed.forEach((one, k) => tiles.children[k].setAttribute("aria-pressed", chosen.has(one)));
+    count();
   }
 
   function count() {
     const members = found.classes.filter(one => chosen.has(one.number)).reduce((sum, one) => sum + Math.max(0, one.members), 0);
-    told.textContent = (found.total === 1 ? "1 class" : `${found.total} classes`) + (chosen.size ? `; ${chosen.size} chosen with ${number(members)} of ${number(all)} particles` : ", click to choose");
+    told.textContent = (found.total === 1 ? "1 class" : `${found.total} classes`) + (chosen.size ? `; ${chosen.size} chosen with ${number(members)} of ${number(all)} particles` : "; click to choose, with Shift a row of them");
   }
 
   function draw() {
     const shown = found.classes.map((one, place) => [one, place]).filter(([one]) => !empty || one.members !== 0).sort((a, b) => ORDERS[order][1](a[0], b[0]));
+    listed = shown.map(([one]) => one.number);
     tiles.replaceChildren(...shown.map(([one, place]) => tile(one, place)));
     count();
   }
@@ -59,13 +70,12 @@ function gallery(page, config, say, found) {
     } catch (error) { say.fail(error); }
   };
   const see = async () => {
-    const which = [...chosen];
-    if (which.length !== 1) { say.fail(new Error(`${which.length} classes are chosen.\n-> choose one class to see its particles`)); return; }
+    const which = [...chosen].sort((a, b) => a - b);
+    if (!which.length) { say.fail(new Error("No class is chosen.\n-> click on the classes whose particles you want to see")); return; }
     say.clear();
-    const title = el("h3", { textContent: `Particles of class ${which[0]}` }), inside = el("div");
+    const title = el("h3", { textContent: `Particles of class ${which.join(", ")}` }), inside = el("div");
     below.replaceChildren(title, inside);
-    const where = [{ column: "rlnClassNumber", low: which[0], high: which[0] }];
-    await (await import("./view_particles.js")).mount(inside, { ...config, file: found.particles, where });
+    await (await import("./view_particles.js")).mount(inside, { ...config, file: found.particles, where: [{ column: "rlnClassNumber", values: which }] });
     title.scrollIntoView({ behavior: "smooth" });
   };
   const pick = test => () => { chosen.clear(); found.classes.filter(test).forEach(one => chosen.add(one.number)); draw(); };
@@ -74,7 +84,9 @@ function gallery(page, config, say, found) {
     slider("Size", { low: 64, high: 224, step: 16, value: size, unit: "px" }, value => { size = value; draw(); }),
     button("Choose all", pick(one => one.members !== 0)), button("None", pick(() => false)),
     button("Invert", () => pick((now => one => !now.has(one.number))(new Set(chosen)))()),
-    found.particles ? button("See the particles", see, "The particles of the chosen class.") : null,
-    found.particles && config.writable ? button("Make a subset", subset, "A Select job with the particles of the chosen classes and the list of their averages.", "main") : null, told), tiles, below);
+    found.particles ? button("See the particles", see, "The particles of the chosen classes.") : null,
+    found.particles && config.writable ? button("Make a subset", subset, "A Select job with the particles of the chosen classes and the list of their averages.", "main") : null,
+    found.stack ? el("a", { href: address(config, "/download", { file: found.stack }), textContent: "Averages (MRC)", className: "vg-link" }) : null,
+    el("a", { href: sheet, download: "classes.png", textContent: "PNG", className: "vg-link", title: "All averages by number, as a picture." }), told), tiles, below);
   draw();
 }

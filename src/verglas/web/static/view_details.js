@@ -1,5 +1,5 @@
 // One micrograph beside its table: power spectrum with the fitted curve, or the motion of its movie.
-import { address, colour, el, json, newest, notice, number, sharp } from "./view_kit.js";
+import { address, colour, el, json, newest, notice, number, sharp, slider } from "./view_kit.js";
 
 const panels = new Map();
 
@@ -20,7 +20,7 @@ export function mount(root, config) {
 export function show(id, row) { panels.get(id)?.(row); }
 
 function spectrum(page, found) {
-  const canvas = el("canvas", { className: "vg-plot" });
+  const canvas = el("canvas", { className: "vg-plot", role: "img", ariaLabel: "spectrum, fit and their agreement against resolution" });
   page.replaceChildren(found.picture ? el("img", { src: found.picture, alt: "power spectrum and fit", className: "vg-spectrum" }) : "",
     el("div", {}, canvas, el("div", { className: "vg-note", textContent: found.resolution ? `fit agrees to ${number(found.resolution, 3)} Å` : "" }), key([
       ["--v-muted", "spectrum"], ["--v-accent", "fitted CTF²"], ["--v-second", "agreement"]])));
@@ -58,11 +58,20 @@ function curves(canvas, found) {
 }
 
 function motion(page, found) {
-  const canvas = el("canvas", { className: "vg-plot" }), whole = el("canvas", { className: "vg-plot" });
-  page.replaceChildren(el("div", {}, el("h4", { textContent: "Whole field, Å" }), canvas), el("div", {}, el("h4", { textContent: "Parts of the field, 50 times enlarged" }), whole,
-    key([["--v-muted", "measured"], ["--v-accent", "fitted"]])));
+  const canvas = el("canvas", { className: "vg-plot", role: "img", ariaLabel: "Motion of the whole field" }), parts = el("canvas", { className: "vg-parts", role: "img", ariaLabel: "Motion of parts of the field" });
+  const by = enlargement(found), title = el("h4", { textContent: "Parts of the field" });
+  page.replaceChildren(el("div", {}, el("h4", { textContent: "Whole field" }), canvas),
+    el("div", {}, el("div", { className: "vg-row" }, title, found.patches.length ? slider("tracks enlarged", { low: 1, high: 200, step: 1, value: by, unit: "times" }, value => patches(parts, found, value)) : ""), parts,
+      key([["--v-second", "measured"], ["--v-accent", "fitted"]])));
   track(canvas, found.track);
-  patches(whole, found);
+  patches(parts, found, by);
+}
+
+// Tracks of the parts are some pixels long: so many times larger, most of them fill the room that they have.
+function enlargement({ field, patches }) {
+  const spans = patches.map(one => Math.max(1, ...one.fit.concat(one.path).filter(at => at[0] !== null).map(at => Math.hypot(...at)))).sort((a, b) => a - b);
+  const room = Math.min(...field) / Math.sqrt(Math.max(1, patches.length)) / 2;
+  return Math.max(1, Math.min(200, Math.round(room / (spans[Math.floor(0.8 * spans.length)] || 1))));
 }
 
 function track(canvas, path) {
@@ -85,14 +94,15 @@ function track(canvas, path) {
   pen.fillText(`${length} Å; the large dot is the first frame`, 12, height - 14);
 }
 
-function patches(canvas, found) {
-  const width = canvas.clientWidth || 400, scale = width / found.field[0], height = found.field[1] * scale, pen = sharp(canvas, width, height);
+function patches(canvas, found, by) {
+  const height = 300, scale = height / found.field[1], width = found.field[0] * scale, pen = sharp(canvas, width, height);
+  canvas.style.width = width + "px";
   const draw = () => {
-    for (const one of found.patches) for (const [path, name] of [[one.path, "--v-muted"], [one.fit, "--v-accent"]]) {
+    for (const one of found.patches) for (const [path, name, wide] of [[one.path, "--v-second", 1], [one.fit, "--v-accent", 2]]) {
       pen.strokeStyle = colour(name);
-      pen.lineWidth = 1.5;
+      pen.lineWidth = wide;
       pen.beginPath();
-      path.forEach(([x, y]) => { if (x !== null) pen.lineTo(one.centre[0] * scale + x * 50 * scale, one.centre[1] * scale + y * 50 * scale); });
+      path.forEach(([x, y]) => { if (x !== null) pen.lineTo((one.centre[0] + x * by) * scale, (one.centre[1] + y * by) * scale); });
       pen.stroke();
     }
     pen.strokeStyle = colour("--v-line");
@@ -101,6 +111,6 @@ function patches(canvas, found) {
   };
   if (!found.picture) { draw(); return; }
   const image = new Image();
-  image.onload = () => { pen.globalAlpha = 0.5; pen.drawImage(image, 0, 0, width, height); pen.globalAlpha = 1; draw(); };
+  image.onload = () => { pen.globalAlpha = 0.35; pen.drawImage(image, 0, 0, width, height); pen.globalAlpha = 1; draw(); };
   image.src = found.picture;
 }

@@ -98,17 +98,10 @@ export function tick(title, value, change, help = "") {
   return label;
 }
 
-export function entry(title, { value = "", list = null, placeholder = "", help = "", size = 24 }, change) {
-  const input = el("input", { type: "text", value, placeholder, size, ariaLabel: title });
-  const label = el("label", { className: "vg-choice", title: help }, el("span", { textContent: title }), input);
-  if (list) {
-    const id = "list" + Math.random().toString(36).slice(2);
-    label.append(el("datalist", { id }, ...list.map(one => el("option", { value: one }))));
-    input.setAttribute("list", id);
-  }
+export function entry(title, { size = 24 }, change) {
+  const input = el("input", { type: "text", size, ariaLabel: title });
   input.addEventListener("change", () => change(input.value.trim()));
-  label.input = input;
-  return label;
+  return el("label", { className: "vg-choice" }, el("span", { textContent: title }), input);
 }
 
 // A line that says what went wrong, or which job was made.
@@ -134,6 +127,31 @@ export function made(box, config, job, what = "The subset") {
 
 export function colour(name) {
   return getComputedStyle(document.querySelector(".vg") || document.body).getPropertyValue(name).trim() || "#888";
+}
+
+// A file in a list to choose from: its job and its last name.
+export function named(file) {
+  const parts = file.split("/");
+  return [file, parts.length > 2 ? `${parts.slice(0, 2).join("/")}: ${parts.slice(2).join("/")}` : file];
+}
+
+// What a canvas shows, as a file of the user.
+export function keep(canvas, name) {
+  canvas.toBlob(blob => {
+    const link = el("a", { href: URL.createObjectURL(blob), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  });
+}
+
+// Keys of an element that can have the focus: { ArrowUp: () => ... }.
+export function keys(element, known) {
+  element.tabIndex = 0;
+  element.addEventListener("keydown", event => {
+    if (event.target !== element || event.ctrlKey || event.metaKey || event.altKey || !known[event.key]) return;
+    event.preventDefault();
+    known[event.key](event);
+  });
 }
 
 // The drawing area of a canvas in CSS pixels, sharp on any screen.

@@ -1,11 +1,11 @@
 // A micrograph with its picks: move, zoom, filter, threshold, add and delete; the result becomes a job.
-import { address, button, choice, colour, el, get, json, later, made, newest, notice, number, post, sharp, slider, tick } from "./view_kit.js";
+import { address, button, choice, colour, el, get, json, keep, keys, later, made, newest, notice, number, post, sharp, slider, tick } from "./view_kit.js";
 
 const BASE = 1024;
 
 export async function mount(root, config) {
   root.classList.add("vg");
-  const say = notice(), canvas = el("canvas", { className: "vg-field", tabIndex: 0 });
+  const say = notice(), canvas = el("canvas", { className: "vg-field" });
   root.replaceChildren(say);
   try {
     const found = await json(address(config, "/picks", { file: config.file }));
@@ -17,6 +17,7 @@ class Field {
   constructor(root, config, found, say, canvas) {
     Object.assign(this, { config, say, canvas, list: found.micrographs, at: 0, lowpass: 0, highpass: 0, contrast: 3, threshold: null });
     this.edits = new Map();
+    this.without = new Set();
     this.kept = new Map();
     this.size = { width: 4096, height: 4096, pixel: null };
     this.view = { x: 0, y: 0, scale: 0 };
@@ -40,7 +41,10 @@ class Field {
     this.told = el("span", { className: "vg-note" });
     this.ring = slider("Circle", { low: 10, high: 600, step: 1, value: this.diameter, unit: "Å", help: "Diameter of the circles." },
       value => { this.diameter = value; this.draw(); });
-    this.saver = button("Save as a new job", () => this.save(), "A ManualPick job with the picks as they are shown here.", "main");
+    this.saver = button("Save the picks", () => this.save(), "A ManualPick job with the picks as they are shown here, of all micrographs.", "main");
+    this.undo = button("Undo", () => this.restore(), "The picks of this micrograph as they were.");
+    this.leaving = tick("Leave this micrograph out", false, value => { value ? this.without.add(this.name()) : this.without.delete(this.name()); this.tell(); }, "Mark bad micrographs, then make a subset of the others.");
+    this.subset = button("Subset of the others", () => this.keepOthers(), "A Select job with all micrographs but those that were marked.", "main");
     return el("div", { className: "vg-bar" },
       button("‹", () => this.open(this.at - 1), "Previous micrograph"), this.chooser, button("›", () => this.open(this.at + 1), "Next micrograph"),
       slider("Low-pass", { low: 0, high: 60, step: 1, value: 0, unit: "Å", help: "Blur away detail finer than this. 0: not." },
@@ -49,14 +53,18 @@ class Field {
         value => { this.highpass = value; this.refresh(); }),
       slider("Contrast", { low: 1, high: 8, step: 0.1, value: 3, help: "Black and white, in standard deviations from the mean." },
         value => { this.contrast = value; this.refresh(); }),
-      this.cut, this.ring, this.config.writable && this.adding, this.config.writable && this.saver, button("Whole field", () => { this.fit(); this.draw(); }, "Zoom out."), this.told);
+      this.cut, this.ring, ...(this.config.writable ? [this.adding, this.undo, this.saver, this.leaving, this.subset] : []),
+      button("Whole field", () => this.whole(), "Zoom out (Esc)."), button("PNG", () => keep(this.canvas, `${stem(this.name())}.png`), "Keep what is shown as a picture."), this.told);
   }
+
+  whole() { this.fit(); this.draw(); }
 
   name() { return this.list[this.at].name; }
 
   async open(which) {
     this.at = Math.max(0, Math.min(this.list.length - 1, which));
     this.chooser.list.value = String(this.at);
+    this.leaving.box.checked = this.without.has(this.name());
     this.image = this.close = null;
     const name = this.name();
     this.say.clear();
@@ -153,10 +161,19 @@ class Field {
       pen.drawImage(mark, cx - half, cy - half, 2 * half, 2 * half);
     }
     this.bars(pen, width, height, scale);
-    const hidden = this.picks.length - shown;
-    this.told.textContent = `${number(shown)} picks` + (hidden ? `, ${number(hidden)} below the threshold` : "")
-      + (this.edits.size ? `; ${this.edits.size} micrograph${this.edits.size > 1 ? "s" : ""} edited, not saved` : "");
+    this.shown = shown;
+    this.tell();
     this.canvas.dataset.ready = String(Boolean(this.image) || !this.list[this.at].there);
+  }
+
+  tell() {
+    const hidden = this.picks.length - this.shown, edited = this.edits.size;
+    this.told.textContent = `${number(this.shown)} picks` + (hidden ? `, ${number(hidden)} below the threshold` : "") + (edited ? `; ${edited} micrograph${edited > 1 ? "s" : ""} edited, not saved` : "")
+      + (this.without.size ? `; ${this.without.size} of ${this.list.length} micrographs left out` : "");
+    this.saver.hidden = !edited && this.threshold === null;
+    this.undo.hidden = !this.edits.has(this.name());
+    this.subset.hidden = !this.without.size;
+    this.canvas.setAttribute("aria-label", `${this.name()} with ${this.shown} picks`);
   }
 
   bars(pen, width, height, scale) {
@@ -177,6 +194,9 @@ class Field {
     let held = null, moved = false;
     const { canvas } = this;
     canvas.style.cursor = "grab";
+    canvas.setAttribute("role", "img");
+    const middle = by => () => this.zoom(by, canvas.clientWidth / 2, canvas.clientHeight / 2);
+    keys(canvas, { ArrowLeft: () => this.open(this.at - 1), ArrowRight: () => this.open(this.at + 1), "+": middle(1.3), "-": middle(1 / 1.3), Escape: () => this.whole() });
     canvas.addEventListener("pointerdown", event => { held = [event.clientX, event.clientY]; moved = false; canvas.setPointerCapture(event.pointerId); });
     canvas.addEventListener("pointermove", event => {
       if (!held) return;
@@ -194,13 +214,18 @@ class Field {
     });
     canvas.addEventListener("wheel", event => {
       event.preventDefault();
-      const area = canvas.getBoundingClientRect(), px = event.clientX - area.left, py = event.clientY - area.top, { x, y, scale } = this.view;
-      const next = Math.min(20, Math.max(0.02, scale * Math.exp(-event.deltaY / 500)));
-      this.view = { scale: next, x: x + px / scale - px / next, y: y + py / scale - py / next };
-      this.draw();
-      this.fetchDetail();
+      const area = canvas.getBoundingClientRect();
+      this.zoom(Math.exp(-event.deltaY / 500), event.clientX - area.left, event.clientY - area.top);
     }, { passive: false });
     window.addEventListener("resize", () => { if (canvas.isConnected) { this.fit(); this.draw(); } });
+  }
+
+  // The point of the picture at (px, py) of the canvas stays there.
+  zoom(by, px, py) {
+    const { x, y, scale } = this.view, next = Math.min(20, Math.max(0.02, scale * by));
+    this.view = { scale: next, x: x + px / scale - px / next, y: y + py / scale - py / next };
+    this.draw();
+    this.fetchDetail();
   }
 
   edit(event) {
@@ -216,10 +241,23 @@ class Field {
     this.draw();
   }
 
+  restore() {
+    this.edits.delete(this.name());
+    this.picks = this.kept.get(this.name());
+    this.draw();
+  }
+
+  async keepOthers() {
+    try {
+      made(this.say, this.config, (await post(this.config.data + "/picks/subset", { file: this.config.file, without: [...this.without] })).job);
+    } catch (error) { this.say.fail(error); }
+  }
+
   async save() {
     this.saver.disabled = true;
     try {
       const answer = await post(this.config.data + "/picks/save", { file: this.config.file, edits: Object.fromEntries(this.edits), threshold: this.threshold });
+      for (const [name, picks] of this.edits) this.kept.set(name, picks);
       this.edits.clear();
       this.draw();
       made(this.say, this.config, answer.job, "The edited set of picks");
@@ -227,6 +265,8 @@ class Field {
     this.saver.disabled = false;
   }
 }
+
+function stem(name) { return name.split("/").pop().replace(/\.\w+$/, ""); }
 
 // One circle as a picture: thousands of copies of it are drawn faster than one path with thousands of arcs.
 function ring(radius) {

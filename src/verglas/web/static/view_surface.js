@@ -1,5 +1,5 @@
-// The surface of a map at a threshold: triangles from the server, drawn with WebGL; drag to turn, wheel to come nearer.
-import { address, el, entry, get, json, newest, number, slider } from "./view_kit.js";
+// The surface of a map at a threshold, alone or beside another: triangles from the server, drawn with WebGL.
+import { address, button, choice, el, get, json, keep, keys, named, newest, number, slider } from "./view_kit.js";
 
 const VERTEX = `#version 300 es
 in vec3 point; in vec3 normal; in float value;
@@ -26,28 +26,81 @@ void main() {
 }`;
 
 export async function mount(page, config, say) {
-  const levels = await json(address(config, "/volume/surface/levels", { file: config.file }));
-  const canvas = el("canvas", { className: "vg-surface" }), legend = el("div", { className: "vg-legend", hidden: true });
-  const told = el("span", { className: "vg-note" }), script = el("a", { textContent: "Open in ChimeraX (.cxc)", className: "vg-link" });
-  const state = { level: levels.usual, colour: "" };
-  const scene = drawing(canvas);
-  const load = newest(async () => {
-    script.href = address(config, "/volume/chimerax", { file: config.file, level: state.level, colour: state.colour });
+  const camera = { turn: [1, 0, 0, 0, 1, 0, 0, 0, 1], zoom: 1, scenes: [] }, none = [["", "none"]], maps = config.maps.map(named);
+  const bar = el("div", { className: "vg-bar" }), stages = el("div", { className: "vg-surfaces" });
+  const tell = () => { told.textContent = [first, second].filter(one => one && !one.box.hidden).map(one => one.words).join("; "); };
+  const told = el("span", { className: "vg-note" });
+  const first = await surface(config, config.file, camera, say, tell), levels = first.slider("Threshold");
+  let second = null;
+  const ends = [slider("Colours from", { low: 0, high: 1, value: 0, help: "Value of the second map that is blue." }, value => first.recolour(value, null)),
+    slider("to", { low: 0, high: 1, value: 1, help: "Value of the second map that is red." }, value => first.recolour(null, value))];
+  const colours = el("span", { className: "vg-row", hidden: true }, ...ends);
+  const colourBy = choice("Colour by", [...none, ...maps], "", async value => {
+    await first.colourBy(value);
+    const { range, limits } = first;
+    colours.hidden = !value || !range;
+    if (!colours.hidden) ends.forEach((one, k) => one.set(range[k], limits[0], limits[1]));
+    scripts();
+  }, "A second map over the same box, such as a local resolution.");
+  const beside = choice("Beside", [...none, ...maps], "", async value => {
+    second?.end();
+    second = null;
+    try { second = value ? await surface(config, value, camera, say, tell) : null; } catch (error) { say.fail(error); }
+    more.replaceChildren(...(second ? [second.slider("Its threshold")] : []));
+    if (second) stages.append(second.box);
+    camera.draw();
+    tell();
+  }, "The surface of another map; both turn together.");
+  const more = el("span"), links = [el("a", { textContent: "script", className: "vg-link", title: "A .cxc file that opens the map of this project as it is shown here, where its folder can be reached." }),
+    el("a", { textContent: "with the maps (.zip)", className: "vg-link", title: "For ChimeraX on another computer: unpack it and open the .cxc file." })];
+  function scripts() {
+    const [low, high] = first.range || [null, null], asked = { file: config.file, level: first.level, colour: first.colour, low, high };
+    links.forEach((link, packed) => { link.href = address(config, "/volume/chimerax", { ...asked, packed: packed ? 1 : "" }); });
+  }
+  bar.append(levels, maps.length ? colourBy : "", colours, maps.length ? beside : "", more, button("PNG", () => first.png(), "Keep this view as a picture."),
+    el("span", { className: "vg-row" }, el("span", { className: "vg-note", textContent: "Open in ChimeraX:" }), ...links), told);
+  bar.addEventListener("input", scripts);
+  stages.append(first.box);
+  page.append(bar, stages);
+  camera.draw = () => camera.scenes.forEach(one => one.draw());
+  scripts();
+  await first.load();
+}
+
+// One map: its canvas, and what is chosen for it.
+async function surface(config, file, camera, say, tell) {
+  const levels = await json(address(config, "/volume/surface/levels", { file }));
+  const canvas = el("canvas", { className: "vg-surface", role: "img" }), legend = el("div", { className: "vg-legend", hidden: true }), name = file.split("/").pop();
+  const scene = drawing(canvas, camera), label = el("div", { className: "vg-label", textContent: file });
+  const one = { box: el("div", { className: "vg-stage" }, canvas, label, legend), level: levels.usual, colour: "", range: null, limits: null, words: "" };
+  one.load = newest(async () => {
     try {
-      const answer = await get(address(config, "/volume/surface", { file: config.file, level: state.level, colour: state.colour }));
-      const mesh = parsed(await answer.arrayBuffer());
-      scene.load(mesh);
-      told.textContent = `${number(mesh.triangles.length / 3)} triangles`;
-      bar(legend, mesh);
+      const answer = await get(address(config, "/volume/surface", { file, level: one.level, colour: one.colour })), mesh = parsed(await answer.arrayBuffer());
+      if (mesh.values) {
+        const sorted = Float32Array.from(mesh.values).sort(), count = sorted.length;
+        one.limits = [sorted[0], sorted[count - 1]];
+        one.range = one.range || [sorted[Math.floor(0.02 * count)], sorted[Math.floor(0.98 * (count - 1))]];
+      }
+      scene.load(mesh, one.range);
+      one.words = `${number(mesh.triangles.length / 3)} triangles` + (mesh.pixel > 0 ? `, voxels of ${number(mesh.pixel, 3)} Å` : "");
+      canvas.setAttribute("aria-label", `surface of ${name} at ${number(one.level)}`);
+      canvas.dataset.triangles = mesh.triangles.length / 3;
+      key();
+      tell();
       say.clear();
     } catch (error) { say.fail(error); }
   });
-  page.append(el("div", { className: "vg-bar" },
-    slider("Threshold", { low: levels.from, high: levels.to, value: levels.usual, help: "Density at which the surface is drawn." },
-      value => { state.level = value; load(); }),
-    entry("Colour by", { list: config.maps, placeholder: "local-resolution map", help: "A second map over the same box, such as local resolution." },
-      value => { state.colour = value; load(); }), script, told), el("div", { className: "vg-stage" }, canvas, legend));
-  await load();
+  function key() {
+    legend.hidden = !one.colour || !one.range;
+    if (!legend.hidden) legend.replaceChildren(el("span", { textContent: number(one.range[0], 3) }), el("i"), el("span", { textContent: number(one.range[1], 3) + (/loc\w*res/i.test(one.colour) && !/filtered/i.test(one.colour) ? " Å" : "") }));
+  }
+  one.slider = title => slider(title, { low: levels.from, high: levels.to, value: levels.usual, help: "Density at which the surface is drawn." }, value => { one.level = value; one.load(); });
+  one.colourBy = async value => { Object.assign(one, { colour: value, range: null }); await one.load(); };
+  one.recolour = (low, high) => { one.range = [low ?? one.range[0], high ?? one.range[1]]; scene.recolour(one.range); key(); };
+  one.png = () => { scene.draw(); keep(canvas, `${name.replace(/\.\w+$/, "")}_surface.png`); };
+  one.end = () => { camera.scenes = camera.scenes.filter(other => other !== scene); one.box.remove(); };
+  if (camera.scenes.length > 1) await one.load();
+  return one;
 }
 
 function parsed(buffer) {
@@ -57,11 +110,7 @@ function parsed(buffer) {
   const found = { box: facts.slice(0, 3), pixel: facts[3], points: next(Float32Array, 3 * points), triangles: next(Uint32Array, 3 * triangles) };
   found.values = coloured ? next(Float32Array, points) : null;
   found.normals = next(Int8Array, 3 * points);
-  found.reach = reach(found);
-  if (coloured) {
-    const sorted = Float32Array.from(found.values).sort();
-    found.range = [sorted[Math.floor(0.02 * points)], sorted[Math.floor(0.98 * (points - 1))]];
-  }
+  found.reach = reach(found) * (found.pixel || 1);
   return found;
 }
 
@@ -72,12 +121,7 @@ function reach({ box, points }) {
   return most;
 }
 
-function bar(legend, mesh) {
-  legend.hidden = !mesh.values;
-  if (mesh.values) legend.replaceChildren(el("span", { textContent: number(mesh.range[0], 3) }), el("i"), el("span", { textContent: number(mesh.range[1], 3) }));
-}
-
-function drawing(canvas) {
+function drawing(canvas, camera) {
   const gl = canvas.getContext("webgl2", { antialias: true, alpha: true });
   if (!gl) throw new Error("This browser cannot draw surfaces (no WebGL 2).\n-> use a newer browser, or open the map in ChimeraX");
   const program = gl.createProgram();
@@ -89,58 +133,69 @@ function drawing(canvas) {
   }
   gl.linkProgram(program);
   gl.useProgram(program);
-  const where = name => gl.getUniformLocation(program, name);
-  let mesh = null, turn = [1, 0, 0, 0, 1, 0, 0, 0, 1], zoom = 1;
+  const where = name => gl.getUniformLocation(program, name), buffers = {};
+  let mesh = null, range = null;
   function fill(name, data, size, kind, normalised) {
     const place = gl.getAttribLocation(program, name);
     if (!data) { gl.disableVertexAttribArray(place); return; }
-    gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
-    gl.bufferData(gl.ARRAY_BUFFER, data, gl.STATIC_DRAW);
+    buffers[name] ??= gl.createBuffer();
+    gl.bindBuffer(gl.ARRAY_BUFFER, buffers[name]);
+    gl.bufferData(gl.ARRAY_BUFFER, data, gl.DYNAMIC_DRAW);
     gl.enableVertexAttribArray(place);
     gl.vertexAttribPointer(place, size, kind, normalised, 0, 0);
   }
-  function draw() {
+  const scene = { reach: 1 };
+  scene.draw = () => {
     if (!mesh) return;
     const width = canvas.clientWidth, height = canvas.clientHeight, ratio = window.devicePixelRatio || 1;
-    if (canvas.width !== Math.round(width * ratio)) { canvas.width = Math.round(width * ratio); canvas.height = Math.round(height * ratio); }
+    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) { canvas.width = Math.round(width * ratio); canvas.height = Math.round(height * ratio); }
     gl.viewport(0, 0, canvas.width, canvas.height);
     gl.enable(gl.DEPTH_TEST);
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
-    gl.uniformMatrix3fv(where("turn"), false, turn);
+    gl.uniformMatrix3fv(where("turn"), false, camera.turn);
     gl.uniform3f(where("centre"), ...mesh.box.map(side => side / 2));
-    gl.uniform1f(where("scale"), 0.92 * zoom / mesh.reach);
+    gl.uniform1f(where("scale"), 0.92 * camera.zoom * (mesh.pixel || 1) / Math.max(...camera.scenes.map(one => one.reach)));
     gl.uniform2f(where("aspect"), Math.min(1, height / width), Math.min(1, width / height));
-    gl.uniform2f(where("range"), ...(mesh.range || [0, -1]));
+    gl.uniform2f(where("range"), ...(mesh.values && range ? range : [0, -1]));
     gl.uniform3f(where("plain"), 0.5, 0.72, 0.8);
     gl.drawElements(gl.TRIANGLES, mesh.triangles.length, gl.UNSIGNED_INT, 0);
-  }
+  };
+  scene.load = (next, ends) => {
+    mesh = next;
+    range = ends;
+    scene.reach = mesh.reach;
+    fill("point", mesh.points, 3, gl.FLOAT, false);
+    fill("normal", mesh.normals, 3, gl.BYTE, true);
+    fill("value", mesh.values, 1, gl.FLOAT, false);
+    buffers.triangles ??= gl.createBuffer();
+    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, buffers.triangles);
+    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, mesh.triangles, gl.DYNAMIC_DRAW);
+    camera.draw();
+  };
+  scene.recolour = ends => { range = ends; camera.draw(); };
+  camera.scenes.push(scene);
+  move(canvas, camera);
+  new ResizeObserver(() => requestAnimationFrame(scene.draw)).observe(canvas);
+  return scene;
+}
+
+// Drag or arrow keys turn, wheel or + and - come nearer, Escape is the first view.
+function move(canvas, camera) {
   let held = null;
+  const soon = () => { cancelAnimationFrame(camera.frame); camera.frame = requestAnimationFrame(camera.draw); };
+  const turn = (right, down) => { camera.turn = times(about(0, down), times(about(1, right), camera.turn)); soon(); };
+  const nearer = by => { camera.zoom = Math.min(20, Math.max(0.2, camera.zoom * by)); soon(); };
   canvas.addEventListener("pointerdown", event => { held = [event.clientX, event.clientY]; canvas.setPointerCapture(event.pointerId); });
   canvas.addEventListener("pointerup", () => { held = null; });
   canvas.addEventListener("pointermove", event => {
     if (!held) return;
-    turn = times(about(0, (event.clientY - held[1]) / 150), times(about(1, (event.clientX - held[0]) / 150), turn));
+    turn((event.clientX - held[0]) / 150, (event.clientY - held[1]) / 150);
     held = [event.clientX, event.clientY];
-    requestAnimationFrame(draw);
   });
-  canvas.addEventListener("wheel", event => {
-    event.preventDefault();
-    zoom = Math.min(20, Math.max(0.2, zoom * Math.exp(-event.deltaY / 600)));
-    requestAnimationFrame(draw);
-  }, { passive: false });
-  new ResizeObserver(() => requestAnimationFrame(draw)).observe(canvas);
-  return {
-    load(next) {
-      mesh = next;
-      fill("point", mesh.points, 3, gl.FLOAT, false);
-      fill("normal", mesh.normals, 3, gl.BYTE, true);
-      fill("value", mesh.values, 1, gl.FLOAT, false);
-      gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer());
-      gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, mesh.triangles, gl.STATIC_DRAW);
-      draw();
-    },
-  };
+  canvas.addEventListener("wheel", event => { event.preventDefault(); nearer(Math.exp(-event.deltaY / 600)); }, { passive: false });
+  keys(canvas, { ArrowLeft: () => turn(-0.15, 0), ArrowRight: () => turn(0.15, 0), ArrowUp: () => turn(0, -0.15), ArrowDown: () => turn(0, 0.15),
+    "+": () => nearer(1.2), "-": () => nearer(1 / 1.2), Escape: () => { Object.assign(camera, { turn: [1, 0, 0, 0, 1, 0, 0, 0, 1], zoom: 1 }); soon(); } });
 }
 
 // Matrices in columns, as WebGL wants them; x (0): upwards drag tips the top away, y (1): to the right.

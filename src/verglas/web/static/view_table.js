@@ -1,5 +1,5 @@
-// A table of any size: blocks of rows for the grid, filters, a plot of two columns on which a range is drawn, and subsets.
-import { address, button, choice, colour, el, json, made, notice, number, post, sharp } from "./view_kit.js";
+// A table of any size: blocks of rows for the grid, filters, a plot of two columns on which a line is drawn, and subsets.
+import { address, button, choice, colour, el, json, keep, keys, made, notice, number, post, sharp } from "./view_kit.js";
 
 const filters = new Map(); // id of the grid -> conditions
 
@@ -31,50 +31,80 @@ function conditions(model, columns) {
   return found;
 }
 
+// The rows that were ticked in the grid.
+export function chose(id, rows) {
+  window.dispatchEvent(new CustomEvent("verglas-chosen", { detail: { id, rows } }));
+}
+
 export function mount(root, config) {
   root.classList.add("vg");
-  const say = notice(), told = el("span", { className: "vg-note", textContent: `${number(config.rows)} rows` });
-  const state = { x: config.numbers[0] || "", y: config.numbers[1] || config.numbers[0] || "", box: null };
-  const canvas = el("canvas", { className: "vg-plot" });
+  const say = notice(), told = el("span", { className: "vg-note" }), canvas = el("canvas", { className: "vg-plot" });
+  const state = { x: config.numbers[0] || "", y: config.numbers[1] || config.numbers[0] || "", free: false, line: null, total: config.rows, chosen: [] };
   const where = () => filters.get(config.id) || [];
+  const asked = () => where().length ? JSON.stringify(where()) : "";
   const draw = async () => {
     if (!state.x) return;
     try {
-      state.plot = await json(address(config, "/table/scatter", { file: config.file, block: config.block, x: state.x, y: state.y, where: where().length ? JSON.stringify(where()) : "" }));
-      state.box = null;
+      state.drawn = asked();
+      state.plot = await json(address(config, "/table/scatter", { file: config.file, block: config.block, x: state.x, y: state.y, where: asked() }));
+      state.line = null;
       paint(canvas, state);
+      tell();
+      say.clear();
     } catch (error) { say.fail(error); }
   };
-  window.addEventListener("verglas-rows", event => {
-    if (event.detail.id !== config.id || !root.isConnected) return;
-    if (event.detail.error) { say.fail(event.detail.error); return; }
-    told.textContent = event.detail.total === config.rows || !where().length ? `${number(event.detail.total)} rows` : `${number(event.detail.total)} rows fit the filters`;
-    const now = JSON.stringify(where());
-    if (state.drawn && now !== state.drawn) { state.drawn = now; draw(); }
-  });
-  const subset = async found => {
+  const subset = body => async () => {
     try {
-      if (!found.length) throw new Error("Nothing is chosen.\n-> filter a column, or draw a range on the plot");
-      made(say, config, (await post(config.data + "/table/subset", { file: config.file, block: config.block, where: found })).job);
+      made(say, config, (await post(config.data + "/table/subset", { file: config.file, block: config.block, ...body() })).job);
     } catch (error) { say.fail(error); }
   };
-  const drawn = () => state.box ? [...where(), { column: state.x, low: state.box[0], high: state.box[2] }, { column: state.y, low: state.box[1], high: state.box[3] }] : [];
-  const names = config.numbers.map(one => [one, one]);
+  const makes = (text, body, help, kind = "") => config.subsets ? button(text, subset(body), help, kind) : null;
+  const ofChosen = [makes("Subset of the ticked rows", () => ({ rows: state.chosen }), "A Select job with the rows that are ticked.", "main"),
+    makes("Subset without them", () => ({ rows: state.chosen, without: true }), "A Select job with all rows but those that are ticked.")];
+  const ofFiltered = [makes("Subset of the filtered rows", () => ({ where: where() }), "A Select job with the rows that fit the filters of the columns.", "main")];
+  const ofDrawn = [makes("Subset of the drawn", () => ({ where: [...where(), ...around(state)] }), "A Select job with the rows inside what is drawn.", "main"),
+    makes("Subset without the drawn", () => ({ where: around(state), without: true }), "A Select job with all rows outside of what is drawn.")];
+  function tell() {
+    const found = where().length ? " fit the filters" : "";
+    told.textContent = `${number(state.total)} rows${found}` + (state.chosen.length ? `; ${number(state.chosen.length)} ticked` : "");
+    for (const [buttons, shown] of [[ofChosen, state.chosen.length], [ofFiltered, where().length], [ofDrawn, state.line]])
+      buttons.forEach(one => { if (one) one.hidden = !shown; });
+  }
+  const heard = (name, act) => window.addEventListener(name, event => { if (event.detail.id === config.id && root.isConnected) act(event.detail); });
+  heard("verglas-rows", detail => {
+    if (detail.error) { say.fail(detail.error); return; }
+    state.total = detail.total;
+    tell();
+    if (!plot.hidden && asked() !== state.drawn) draw();
+  });
+  heard("verglas-chosen", detail => { state.chosen = detail.rows; tell(); });
+  const names = config.numbers.map(one => [one, one.replace(/^rln/, "")]);
   const plot = el("div", { className: "vg-plotbox", hidden: true }, el("div", { className: "vg-bar" },
     choice("Across", names, state.x, value => { state.x = value; draw(); }), choice("Up", names, state.y, value => { state.y = value; draw(); }),
-    config.subsets ? button("Subset of the drawn range", () => subset(drawn()), "Draw a rectangle on the plot first.") : null,
-    el("span", { className: "vg-note", textContent: "Drag on the plot to choose a range." })), canvas);
-  root.replaceChildren(say, el("div", { className: "vg-bar" },
-    config.numbers.length ? button("Plot two columns", () => {
-      plot.hidden = !plot.hidden;
-      if (!plot.hidden) { state.drawn = JSON.stringify(where()); draw(); }
-    }) : null,
-    config.subsets ? button("Subset of the filtered rows", () => subset(where()), "A Select job with the rows that fit the filters of the columns.", "main") : null,
+    choice("Draw", [["", "a rectangle"], ["free", "a free line"]], "", value => { state.free = Boolean(value); }, "How rows are chosen on the plot: drag over it."),
+    ...ofDrawn, button("PNG", () => keep(canvas, `${state.x}_${state.y}.png`), "Keep this plot as a picture."),
+    el("span", { className: "vg-note", textContent: config.subsets ? "Drag over the plot to choose rows." : "" })), canvas);
+  const toggle = button("Plot two columns", () => {
+    plot.hidden = !plot.hidden;
+    toggle.setAttribute("aria-expanded", !plot.hidden);
+    if (!plot.hidden) draw();
+  });
+  root.replaceChildren(say, el("div", { className: "vg-bar" }, config.numbers.length ? toggle : null, ...ofChosen, ...ofFiltered,
     el("a", { href: address(config, "/download", { file: config.file }), textContent: "Download STAR", className: "vg-link" }), told), plot);
-  drag(canvas, state);
+  canvas.setAttribute("role", "img");
+  tell();
+  drag(canvas, state, tell);
+  keys(canvas, { Escape: () => { state.line = null; paint(canvas, state); tell(); } });
 }
 
-const EDGE = { left: 64, bottom: 40, top: 8, right: 12 };
+// What was drawn, as conditions.
+function around({ line, free, x, y }) {
+  if (line.length > 2 || free) return [{ x, y, corners: line }];
+  const [[x0, y0], [x1, y1]] = line;
+  return [{ column: x, low: Math.min(x0, x1), high: Math.max(x0, x1) }, { column: y, low: Math.min(y0, y1), high: Math.max(y0, y1) }];
+}
+
+const EDGE = { left: 84, bottom: 40, top: 8, right: 12 };
 
 function paint(canvas, state) {
   const width = canvas.clientWidth, height = 320, pen = sharp(canvas, width, height), { low, high, points, counts } = state.plot;
@@ -91,6 +121,7 @@ function paint(canvas, state) {
     pen.textAlign = "right"; pen.fillText(number(y), EDGE.left - 6, up(y) + (k === 4 ? 10 : k ? 4 : 0));
   }
   pen.textAlign = "center"; pen.fillText(state.x, EDGE.left + wide / 2, height - 6);
+  pen.save(); pen.translate(14, EDGE.top + tall / 2); pen.rotate(-Math.PI / 2); pen.fillText(state.y, 0, 0); pen.restore();
   pen.fillStyle = colour("--v-accent");
   if (points) {
     const side = points.length > 3000 ? 2 : 3;
@@ -105,26 +136,47 @@ function paint(canvas, state) {
     }));
   }
   pen.globalAlpha = 1;
-  if (state.box) {
-    const [x0, y0, x1, y1] = state.box;
+  if (state.line) {
+    const [[x0, y0], [x1, y1]] = state.line;
     pen.strokeStyle = colour("--v-ink");
-    pen.strokeRect(across(x0), up(y1), across(x1) - across(x0), up(y0) - up(y1));
+    pen.lineWidth = 1.5;
+    pen.beginPath();
+    if (state.line.length > 2) { state.line.forEach(([x, y]) => pen.lineTo(across(x), up(y))); pen.closePath(); } else pen.rect(across(x0), up(y0), across(x1) - across(x0), up(y1) - up(y0));
+    pen.stroke();
   }
+  canvas.setAttribute("aria-label", `${state.y} against ${state.x}, ${number(state.plot.total)} rows`);
 }
 
-function drag(canvas, state) {
-  let from = null;
+const CORNERS = 300, STEP = 4; // of a free line: most corners, and pixels between them
+
+function drag(canvas, state, changed) {
+  let at = null;
   const value = event => {
     const area = canvas.getBoundingClientRect(), { low, high } = state.plot, inside = part => Math.max(0, Math.min(1, part));
     const x = inside((event.clientX - area.left - EDGE.left) / (area.width - EDGE.left - EDGE.right)), y = inside(1 - (event.clientY - area.top - EDGE.top) / (area.height - EDGE.top - EDGE.bottom));
     return [low[0] + x * (high[0] - low[0]), low[1] + y * (high[1] - low[1])];
   };
-  canvas.addEventListener("pointerdown", event => { if (state.plot) { from = value(event); canvas.setPointerCapture(event.pointerId); } });
+  canvas.addEventListener("pointerdown", event => {
+    if (!state.plot) return;
+    at = [event.clientX, event.clientY];
+    state.line = [value(event), value(event)];
+    canvas.setPointerCapture(event.pointerId);
+  });
   canvas.addEventListener("pointermove", event => {
-    if (!from) return;
-    const to = value(event);
-    state.box = [Math.min(from[0], to[0]), Math.min(from[1], to[1]), Math.max(from[0], to[0]), Math.max(from[1], to[1])];
+    if (!at) return;
+    if (!state.free) state.line = [state.line[0], value(event)];
+    else if (state.line.length < CORNERS && Math.hypot(event.clientX - at[0], event.clientY - at[1]) > STEP) {
+      state.line.push(value(event));
+      at = [event.clientX, event.clientY];
+    }
     paint(canvas, state);
   });
-  canvas.addEventListener("pointerup", () => { from = null; });
+  canvas.addEventListener("pointerup", () => {
+    if (!at) return;
+    at = null;
+    const [[x0, y0], [x1, y1]] = state.line;
+    if (state.free ? state.line.length < 4 : x0 === x1 || y0 === y1) state.line = null; // a click
+    paint(canvas, state);
+    changed();
+  });
 }

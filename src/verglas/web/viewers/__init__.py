@@ -17,7 +17,7 @@ BY_LABEL = {
     "MicrographMoviesData": ["table"], "MicrographCoordsGroup": ["micrographs", "table"], "MicrographsCoords": ["micrographs", "table"],
     "ParticleGroupMetadata": ["particles", "table", "micrographs"], "ParticlesData": ["particles", "table", "micrographs"],
     "Image2DStack": ["classes", "particles"], "ModelData": ["classes", "plots", "table"], "OptimiserData": ["plots", "table"],
-    "ProcessData": ["plots", "table"], "DensityMap": ["volume"], "Mask3D": ["volume"],
+    "ProcessData": ["plots", "table"], "DensityMap": ["volume"], "Mask3D": ["volume"], "Image3D": ["volume"],
 }
 BY_NAME = (
     ("micrographs_ctf.star", ["ctf", "micrographs", "table"]), ("corrected_micrographs.star", ["motion", "micrographs", "table"]),

@@ -20,4 +20,4 @@ def motion(project: Project, file: str) -> None:
 def _with_panel(project: Project, file: str, kind: str) -> None:
     panel = uuid4().hex
     place(project, "details", file, kind=kind, id=panel)
-    table(project, file, on_row=f"import('/static/view_details.js').then(m => e.data && m.show('{panel}', e.data.row))")
+    table(project, file, on_row=f"import('/static/view_details.js').then(m => row >= 0 && m.show('{panel}', row))")

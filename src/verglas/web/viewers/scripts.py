@@ -29,22 +29,17 @@ def start(room: ui.element, script: str, config: dict[str, Any]) -> None:
     ui.run_javascript(f"import('/static/view_{script}.js').then(m => m.mount(getHtmlElement({room.id}), {text}))")
 
 
-def maps_of(project: Project, *kinds: str) -> list[str]:
-    """The newest maps (or masks) that jobs hand on."""
-    nodes = [one.name for one in project.pipeline.nodes if one.type.startswith(kinds) and not one.name.endswith(".mrcs")]
-    return nodes[::-1][:MOST_NAMED]
-
-
 def volume(project: Project, file: str) -> None:
     """Slices in three directions and the surface."""
-    maps = [*maps_of(project, "DensityMap"), *_local_resolution(project, file)]
-    place(project, "volume", file, maps=maps, masks=maps_of(project, "Mask3D"))
+    place(project, "volume", file, maps=maps_for(project, file, "DensityMap", "Image3D"), masks=maps_for(project, file, "Mask3D"))
 
 
-def _local_resolution(project: Project, file: str) -> list[str]:
-    """Maps beside this one that hold resolutions."""
-    folder = (project.root / file).parent
-    return [f"{Path(file).parent}/{one.name}" for one in sorted(folder.glob("*[lL]oc*[rR]es*.mrc"))]
+def maps_for(project: Project, file: str, *kinds: str) -> list[str]:
+    """Maps to compare with or to colour by: those that jobs hand on, the newest first, and for maps those beside the file."""
+    handed = [one.name for one in reversed(project.pipeline.nodes) if one.type.startswith(kinds) and not one.name.endswith(".mrcs")]
+    folder = Path(file).parent
+    beside = [str(folder / one.name) for one in sorted((project.root / folder).glob("*.mrc"))] if "DensityMap" in kinds else []
+    return [one for one in dict.fromkeys([*handed[:MOST_NAMED], *beside[:MOST_NAMED]]) if one != file and (project.root / one).is_file()]
 
 
 def classes(project: Project, file: str) -> None:

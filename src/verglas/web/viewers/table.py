@@ -17,12 +17,15 @@ from verglas.web.viewers.scripts import place
 
 BLOCK = 100
 """Rows of a question."""
+CHOSEN = "e => import('/static/view_table.js').then(m => m.chose({0}, e.api.getSelectedNodes().map(one => Number(one.id))))"
+SHORT = r"p => typeof p.value === 'string' ? p.value.replace(/^(\d+@)?.*\//, '$1…/') : p.value"
+"""Files by the last part of their name; the tip of the cell has the whole."""
 ROUNDED = "p => typeof p.value === 'number' && !Number.isInteger(p.value) ? String(Number(p.value.toPrecision(6))) : p.value"
 """Seven digits and more are told by the tip of the cell."""
 
 
 def table(project: Project, file: str, on_row: str = "") -> None:
-    """A choice of the blocks, and the one with most rows. `on_row`: JavaScript with `e` for a row that is clicked."""
+    """A choice of the blocks, and that with most rows. `on_row`: JavaScript for the number `row` of a row that is clicked or reached by keys."""
     box = ui.element("div").classes("vg vg-beside")
 
     async def show(block: str = "") -> None:
@@ -61,17 +64,22 @@ def _grid(project: Project, file: str, columns: Columns, count: int, on_row: str
     listed = [{"label": label, "text": values.dtype.kind == "S"} for label, values in columns.values.items()]
     numbers = [one["label"] for one in listed if not one["text"]]
     config = {"id": uuid4().hex, "block": columns.block, "columns": listed, "rows": count}
-    place(project, "table", file, numbers=numbers, subsets=_selectable(columns) and not project.read_only, **config)
+    subsets = _selectable(columns) and not project.read_only
+    place(project, "table", file, numbers=numbers, subsets=subsets, **config)
     asked = {"data": f"{base(project)}/data", "file": file, **config}
     source = f"{{getRows: p => import('/static/view_table.js').then(m => m.rows(p, {json.dumps(asked)}))}}".replace("</", "<\\/")
     options: dict[str, Any] = {
         "columnDefs": [{"headerName": "row", "valueGetter": "data ? data.row + 1 : ''", "width": 90, "pinned": "left", "sortable": False},
                        *(_column(number, one) for number, one in enumerate(listed))],
         "rowModelType": "infinite", "cacheBlockSize": BLOCK, "maxBlocksInCache": 20, ":datasource": source, "rowHeight": 28, "headerHeight": 34,
-        "suppressFieldDotNotation": True, "enableCellTextSelection": True,
+        "suppressFieldDotNotation": True, "enableCellTextSelection": True, ":getRowId": "p => String(p.data.row)",
     }
+    if subsets:
+        options["rowSelection"] = {"mode": "multiRow", "checkboxes": True, "headerCheckbox": False, "enableClickSelection": False}
+        options["selectionColumnDef"] = {"pinned": "left", "width": 44, "headerTooltip": "Tick rows; with Shift, all up to here"}
+        options[":onSelectionChanged"] = CHOSEN.format(json.dumps(config["id"]))
     if on_row:
-        options[":onRowClicked"] = f"e => {{ {on_row} }}"
+        options[":onCellFocused"] = f"e => {{ const row = e.api.getDisplayedRowAtIndex(e.rowIndex)?.data?.row; {on_row} }}"
     ui.aggrid(options, auto_size_columns=False).classes("vg-grid")
 
 
@@ -86,9 +94,8 @@ def _selectable(columns: Columns) -> bool:
 def _column(number: int, one: dict[str, Any]) -> dict[str, Any]:
     kinds = ["contains"] if one["text"] else ["greaterThanOrEqual", "lessThanOrEqual", "inRange", "equals"]
     width = 260 if one["text"] else 140
-    shown: dict[str, Any] = {} if one["text"] else {":valueFormatter": ROUNDED, ":tooltipValueGetter": "p => p.value"}
-    return {**shown, "field": f"c{number}", "headerName": one["label"].removeprefix("rln"),
-            "headerTooltip": one["label"], "width": width,
+    return {":valueFormatter": SHORT if one["text"] else ROUNDED, ":tooltipValueGetter": "p => p.value", "field": f"c{number}",
+            "headerName": one["label"].removeprefix("rln"), "headerTooltip": one["label"], "width": width,
             "filter": "agTextColumnFilter" if one["text"] else "agNumberColumnFilter",
             "floatingFilter": True,
             "filterParams": {"filterOptions": kinds, "maxNumConditions": 1, "debounceMs": 400, "inRangeInclusive": True}}
