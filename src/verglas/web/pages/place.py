@@ -23,12 +23,19 @@ class Place:
     """`how(hold)`: what the fields say; None when something is wrong with them."""
 
     def __init__(self, project: Project, old: JobRequest | None) -> None:
+        self.project, self.old = project, old
         self.rows: dict[str, ui.element] = {}
+        self.box = ui.expansion(f"Where and when: {_words(_where(old))}", on_value_change=self._build).classes("card")
+        self.box.value = old is not None and bool(old.after or old.queue)
+
+    def _build(self) -> None:
+        """The fields, once they are wanted: most jobs run here and at once."""
+        if self.rows:
+            return
+        project, old = self.project, self.old
         cores, cards = machine()
         common = dict(old.common) if old else {}
-        with ui.expansion("Where and when: this machine, as soon as there is room", value=old is not None and bool(old.after or old.queue)).classes(
-            "card"
-        ) as box:
+        with self.box:
             self.after = self._row(
                 "Wait for",
                 "Jobs that must have succeeded before; those whose files it reads are waited for anyway.",
@@ -76,7 +83,7 @@ class Place:
                 "Of all random numbers: the same seed gives the same result.",
                 lambda: ui.number(value=common.get("seed", 0), min=0, max=2**31 - 1, precision=0).props("outlined dense"),
             )
-        self.where.on_value_change(lambda event: box.props(f'label="Where and when: {_words(event.value)}"'))
+        self.where.on_value_change(lambda event: self.box.props(f'label="Where and when: {_words(event.value)}"'))
 
     def _row(self, name: str, help: str, make: Any) -> Any:
         with ui.element("div").classes("field narrow" if name not in ("Wait for", "Queue file") else "field") as row:
@@ -88,6 +95,7 @@ class Place:
         return control
 
     def how(self, hold: bool) -> How | None:
+        self._build()
         cluster = self.where.value != HERE
         queue = (self.file.value or "").strip() if self.where.value == OTHER else self.where.value if cluster else ""
         cpus, gpus = int(self.cpus.value or 1), int(self.gpu.value or 0)
