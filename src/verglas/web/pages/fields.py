@@ -1,5 +1,7 @@
 """One parameter on the form: name, control, unit, help, and what is wrong beside it."""
 
+from collections.abc import Awaitable, Callable
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +44,29 @@ def _orders(one: Option) -> range | None:
 
 
 class Field:
-    """`value()`: None where it is as by default. `complain(text)` writes beside it."""
+    """`value()`: None where it is as by default. `complain(text)` writes beside it. `look`: opens the wizard that shows this parameter on the data.
 
-    def __init__(self, project: Project, one: Option, given: Any) -> None:
+    Few elements: each costs the browser more than a millisecond, and a form has dozens of fields.
+    """
+
+    def __init__(self, project: Project, one: Option, given: Any, look: Callable[[], Awaitable[None]] | None = None) -> None:
         self.project, self.option = project, one
         start = given if given is not None else one.default
-        narrow = not is_file(one) and not takes_several(one) and one.annotation is not str
+        self.files = is_file(one) or takes_several(one)
+        narrow = not self.files and one.annotation is not str
         with ui.element("div").classes("field narrow" if narrow else "field"):
-            must = "<span class='must' title='needed'> *</span>" if one.required else ""
-            ui.html(f"{label_of(one.name)}{must}", sanitize=False).classes("name").tooltip(f"On the command line: {one.flag}")
-            with ui.element("div").classes("control"):
-                self.control = self._control(start)
-            ui.label(_help(one)).classes("help hint")
+            must = "<b class='must' title='needed'> *</b>" if one.required else ""
+            ui.html(
+                f"<span class='name' title='On the command line: {escape(one.flag, True)}'>{escape(label_of(one.name))}{must}</span>"
+                f"<span class='help hint'>{escape(_help(one))}</span>",
+                sanitize=False,
+            ).classes("words")
+            if self.files or look:
+                with ui.element("div").classes("control"):
+                    self.control = self._control(start)
+                    self._buttons(look)
+            else:
+                self.control = self._control(start).classes("control")
         self.control.props(f'data-field="{one.name}"')
 
     def _control(self, start: Any) -> Any:
@@ -70,22 +83,28 @@ class Field:
             f"outlined dense hide-bottom-space error-message='' {f'suffix={chr(34)}{one.unit}{chr(34)}' if one.unit else ''}"
         )
         control.on("blur", self.check)
-        if is_file(one) or takes_several(one):
-            self._choosers(control)
         return control
 
-    def _choosers(self, control: ui.input) -> None:
-        with ui.button("From a job").props("outline no-wrap").tooltip("Files of earlier jobs that fit here"):
-            menu = ui.menu().props("max-height=420px")
-        with menu:
+    def _buttons(self, look: Callable[[], Awaitable[None]] | None) -> None:
+        if self.files:
+            with ui.button("From a job", on_click=self._offer).props("outline no-wrap title='Files of earlier jobs that fit here'"):
+                self.menu = ui.menu().props("max-height=420px no-parent-event")
+            ui.button("Browse", on_click=self._browse).props("flat no-wrap title='Files in the folder of the project'")
+            if self.option.required and not self.control.value and len(found := offers(self.project, self.option.name)) == 1:
+                self.control.value = found[0].value
+        if look:
+            seen = "flat dense no-wrap title='See it on your data while you choose'"
+            ui.button("Look", icon="visibility", on_click=look).props(seen).classes("look")
+
+    def _offer(self) -> None:
+        self.menu.clear()
+        with self.menu:
             found = offers(self.project, self.option.name)
             if not found:
                 ui.menu_item("No job has made a file that fits here.").props("disable")
             for offer in found:
                 ui.menu_item(offer.words, lambda value=offer.value: self.put(value))
-        ui.button("Browse", on_click=self._browse).props("flat no-wrap").tooltip("Files in the folder of the project")
-        if self.option.required and len(found) == 1 and not control.value:
-            control.value = found[0].value
+        self.menu.open()
 
     async def _browse(self) -> None:
         root = self.project.root

@@ -24,7 +24,7 @@ class Form:
     """`changed`: a job that has not begun, which gets the new parameters; else a new one is made. `old`: where and when it was to run."""
 
     def __init__(self, project: Project, job: str, given: dict[str, Any], changed: Job | None = None, old: JobRequest | None = None) -> None:
-        self.project, self.job, self.changed = project, job, changed
+        self.project, self.job, self.given, self.changed = project, job, given, changed
         self.fields: dict[str, Field] = {}
         params = options(find(job).params)
         files = [one for one in params if is_file(one) and one.level == "normal"]
@@ -32,9 +32,11 @@ class Form:
         advanced = [one for one in params if one.level != "normal"]
         self._section("Input", sorted(files, key=lambda one: not one.required), given)
         self._section("Parameters", sorted(normal, key=lambda one: not one.required), given)
+        self.later = advanced
+        """Fields that are not on the page before somebody opens them."""
         if advanced:
-            with ui.expansion(f"Advanced: {len(advanced)} more parameters", value=any(one.name in given for one in advanced)).classes("card"):
-                self._fields(advanced, given)
+            self.advanced = ui.expansion(f"Advanced: {len(advanced)} more parameters", on_value_change=self._more).classes("card")
+            self.advanced.value = any(one.name in given for one in advanced)
         self.place = Place(project, find(job), old)
         self.trouble = ui.label().classes("problem")
         self.trouble.visible = False
@@ -52,6 +54,13 @@ class Form:
         for one in params:
             self.fields[one.name] = Field(self.project, one, given.get(one.name))
 
+    def _more(self) -> None:
+        """The advanced fields, once they are wanted."""
+        if self.advanced.value and self.later:
+            with self.advanced:
+                self._fields(self.later, self.given)
+            self.later = []
+
     def _buttons(self) -> None:
         with ui.element("div").classes("line"):
             if self.project.read_only:
@@ -59,11 +68,11 @@ class Form:
             else:
                 ui.button(
                     "Save changes" if self.changed else "Run", icon="play_arrow" if not self.changed else "save", on_click=lambda: self.start(False)
-                ).props("unelevated").tooltip("Check the parameters and give the job to the scheduler")
+                ).props("unelevated title='Check the parameters and give the job to the scheduler'")
                 if not self.changed:
-                    ui.button("Save as a draft", on_click=lambda: self.start(True)).props("outline").tooltip("It waits until you let it go")
-            ui.button("Check and forecast", icon="fact_check", on_click=self.check).props("flat").tooltip(
-                "Reads the input and says what the job would do, and the memory, disk and time that it would need. Nothing is written."
+                    ui.button("Save as a draft", on_click=lambda: self.start(True)).props("outline title='It waits until you let it go'")
+            ui.button("Check and forecast", icon="fact_check", on_click=self.check).props(
+                "flat title='Reads the input and says what the job would do, and the memory, disk and time that it would need. Nothing is written.'"
             )
             self.busy = ui.spinner(size="22px")
             self.busy.visible = False
@@ -88,6 +97,8 @@ class Form:
         rest = []
         for line in str(error).removeprefix(f"{self.job}: ").splitlines():
             named = re.match(r"\s*(--[a-z0-9-]+)\b[ :]*(.*)", line)
+            if named and any(one.flag == named[1] for one in self.later):
+                self.advanced.value = True
             field = next((one for one in self.fields.values() if named and one.option.flag == named[1]), None)
             if field and named:
                 field.complain(self._named(named[2] or line))
@@ -96,7 +107,7 @@ class Form:
 
     def _named(self, text: str) -> str:
         """Options by the names that they have on the form."""
-        flags = {one.option.flag: label_of(one.option.name) for one in self.fields.values()}
+        flags = {one.flag: label_of(one.name) for one in options(find(self.job).params)}
         return re.sub(r"--[a-z0-9][a-z0-9-]*", lambda found: flags.get(found[0], found[0]), text)
 
     def _tell(self, text: str) -> None:

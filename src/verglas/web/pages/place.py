@@ -25,13 +25,21 @@ class Place:
 
     def __init__(self, project: Project, job: Job | None, old: JobRequest | None) -> None:
         """`job` None: several, of which each takes what it usually does where nothing else is said."""
-        self.rows: dict[str, ui.element] = {}
+        self.project, self.old = project, old
         cores, cards = machine()
         self.usual = (0, 0) if job and job.light else (cores, min(1, cards))
+        self.rows: dict[str, ui.element] = {}
+        self.box = ui.expansion(f"Where and when: {_words(_where(old))}", on_value_change=self._build).classes("card")
+        self.box.value = old is not None and bool(old.after or old.queue)
+
+    def _build(self) -> None:
+        """The fields, once they are wanted: most jobs run here and at once."""
+        if self.rows:
+            return
+        project, old = self.project, self.old
+        cores, cards = machine()
         common = dict(old.common) if old else {}
-        with ui.expansion("Where and when: this machine, as soon as there is room", value=old is not None and bool(old.after or old.queue)).classes(
-            "card"
-        ) as box:
+        with self.box:
             self.after = self._row(
                 "Wait for",
                 "Jobs that must have succeeded before; those whose files it reads are waited for anyway.",
@@ -84,7 +92,7 @@ class Place:
                 "Of all random numbers: the same seed gives the same result.",
                 lambda: ui.number(value=common.get("seed", 0), min=0, max=2**31 - 1, precision=0).props("outlined dense"),
             )
-        self.where.on_value_change(lambda event: box.props(f'label="Where and when: {_words(event.value)}"'))
+        self.where.on_value_change(lambda event: self.box.props(f'label="Where and when: {_words(event.value)}"'))
 
     def _row(self, name: str, help: str, make: Any) -> Any:
         with ui.element("div").classes("field narrow" if name not in ("Wait for", "Queue file") else "field") as row:
@@ -96,6 +104,7 @@ class Place:
         return control
 
     def how(self, hold: bool) -> How | None:
+        self._build()
         cluster = self.where.value != HERE
         queue = (self.file.value or "").strip() if self.where.value == OTHER else self.where.value if cluster else ""
         cpus, gpus = int(self.cpus.value or 0), int(self.gpu.value or 0)
