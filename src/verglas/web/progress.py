@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from verglas.web.durations import clock
+from verglas.units import clock
 
 LINE = re.compile(r"(?:\d\d:\d\d:\d\d )?(?P<label>.*?) (?P<done>\d+)/(?P<total>\d+)(?P<rest>, .*)?$")
 ENDED = re.compile(r"(?:\d\d:\d\d:\d\d )?(?:last )?iteration\b[^/]*: ")
