@@ -16,8 +16,10 @@ from verglas.errors import InputError
 from verglas.io.mrc import read_map
 from verglas.methods.reconstruct.solve import map_fsc
 from verglas.project import progress
+from verglas.project.ask import How
 from verglas.project.program import PROGRAM, environment
-from verglas.project.progress import ask_all
+from verglas.project.progress import ask_all, changes_of, made_by
+from verglas.project.request import read_request
 from verglas.project.workflow import Stage, read_workflow
 
 CHAIN = """
@@ -142,6 +144,51 @@ def test_a_kill_while_it_asks_leaves_nothing_that_runs(project: vg.Project, tmp_
     made = ask_all(root, "chain", stages_of(tmp_path))
     assert made["crop"] == project.job(1).name and project.job(2).name not in made.values()
     assert [one.detail for one in project.jobs()].count("a draft") == 1
+
+
+def test_what_it_was_run_with_is_known_and_all_of_it_stops_and_goes_on(project: vg.Project, tmp_path: Path) -> None:
+    path = tmp_path / "chain.toml"
+    stages_of(tmp_path)
+    made = project.run_workflow(path, {"low.resolution": "15"}, how=How({"seed": 4, "threads": 1}))
+    assert float(made["low"].params["resolution"]) == 15.0
+    assert made_by(project.root, "chain") == {stage: job.name for stage, job in made.items()}
+    again = changes_of(project.root, "chain", read_workflow(path))
+    assert again == {"low.resolution": 15.0} | {f"{stage}.seed": 4 for stage in made}, "threads change no result, so they are no part of it"
+    assert set(project.stop_workflow("chain")) == {job.name for job in made.values()}
+    assert {one.detail for one in project.jobs()} == {"a draft"} and project.stop_workflow("chain") == ()
+    (project.root / "finish").touch()
+    assert {stage: job.name for stage, job in project.run_workflow(path, again).items()} == {stage: job.name for stage, job in made.items()}
+    assert made["mask"].wait(30).state == "Succeeded"
+    assert project.run_workflow(path)["low"].name != made["low"].name, "back to the value of the file"
+
+
+def test_all_of_it_goes_to_a_queue_and_back(project: vg.Project, tmp_path: Path) -> None:
+    wish = {"cpus": 2, "time": "1:00:00"}
+    made = ask_all(project.root, "chain", stages_of(tmp_path), How(queue="slurm", wish=wish, hold=True))
+    requests = [read_request(project.root / name) for name in made.values()]
+    assert all(one and (one.queue, one.wish, one.status) == ("slurm", wish, "held") for one in requests)
+    assert ask_all(project.root, "chain", stages_of(tmp_path), How(cpus=1)) == made, "the same jobs, elsewhere"
+    requests = [read_request(project.root / name) for name in made.values()]
+    assert all(one and (one.queue, one.cpus, one.status) == ("", 1, "waiting") for one in requests)
+    with pytest.raises(InputError, match="no queue 'nowhere'"):
+        ask_all(project.root, "other", stages_of(tmp_path), How(queue="nowhere"))
+
+
+def test_a_job_that_cannot_go_on_starts_again_and_what_waits_for_it_follows(project: vg.Project, tmp_path: Path) -> None:
+    root = project.root
+    first = project.run("map crop", map="start.mrc", box=32, how=How(cpus=1, gpus=0))
+    second = project.run("mask", map=first, how=How(cpus=1, gpus=0))
+    with pytest.raises(InputError, match="Scheduled"):
+        first.start_again()
+    (first.folder / "refuse").touch()
+    with pytest.raises(InputError, match="failed"):
+        first.wait(30)
+    (first.folder / "refuse").unlink()
+    with pytest.raises(InputError, match="start it again"):
+        first.go_on()
+    (root / "finish").touch()
+    assert first.start_again().process.state == "Scheduled"
+    assert second.wait(30).state == "Succeeded" and first.state == "Succeeded" and len(project.jobs()) == 2
 
 
 def test_a_broken_record_is_told(project: vg.Project, tmp_path: Path) -> None:

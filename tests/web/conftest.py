@@ -62,7 +62,7 @@ def start_server(home: Path, *words: str) -> Server:
     begun = time.monotonic()
     with log.open("wb") as file:
         process = subprocess.Popen([sys.executable, "-m", "verglas", "web", "--port", "0", *words], stdout=file, stderr=file, cwd=home,
-                                   env=kept | {"XDG_CONFIG_HOME": str(home), "OMP_NUM_THREADS": "1"})
+                                   env=kept | {"XDG_CONFIG_HOME": str(home), "XDG_RUNTIME_DIR": str(home), "OMP_NUM_THREADS": "1"})
     while time.monotonic() - begun < 60:
         found = re.search(r"(http://[^/\s]+)(/\S*)\?token=(\S+)", log.read_text())
         if found:
