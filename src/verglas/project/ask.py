@@ -17,6 +17,7 @@ from verglas.project.facts import facts_of
 from verglas.project.layout import find_name
 from verglas.project.request import JobRequest, read_request, write_request
 from verglas.project.state import standing
+from verglas.project.submit import wish_of
 from verglas.project.sync import snapshot, sync
 from verglas.project.words import job_named, named_values, references
 
@@ -97,6 +98,7 @@ def _request(root: Path, job: str, params: Mapping[str, Any], how: How, checked:
     waits = [find_name(pipeline, one) for one in how.after] + [job_named(pipeline, one) for one in references(given)]
     if how.queue:
         read_queue(how.queue)
+        wish_of(job, how.wish)
     cores, cards = slots.machine()
     cpus = how.cpus if how.cpus is not None else threads or cores
     gpus = how.gpus if how.gpus is not None else _gpus_of(rules, cards)

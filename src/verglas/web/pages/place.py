@@ -6,12 +6,9 @@ from nicegui import ui
 
 from verglas.api.project import Project
 from verglas.cluster.queue import BUILT_IN
-from verglas.errors import VerglasError
 from verglas.project.ask import How
 from verglas.project.request import JobRequest
 from verglas.project.slots import machine
-from verglas.project.submit import wish_of
-from verglas.web.theme import tell
 from verglas.web.watch import watch
 
 HERE, OTHER = "here", "other"
@@ -26,6 +23,7 @@ class Place:
         self.rows: dict[str, ui.element] = {}
         cores, cards = machine()
         common = dict(old.common) if old else {}
+        given, gpus = (old.cpus, old.gpus) if old and not old.queue else (old.wish.get("cpus", 1), old.wish.get("gpus", 0)) if old else (cores, cards)
         with ui.expansion("Where and when: this machine, as soon as there is room", value=old is not None and bool(old.after or old.queue)).classes(
             "card"
         ) as box:
@@ -52,16 +50,21 @@ class Place:
             self.rows["Queue file"].bind_visibility_from(self.where, "value", lambda value: value == OTHER)
             self.cpus = self._row(
                 "CPUs",
-                f"Threads; this machine has {cores}.",
-                lambda: ui.number(value=(old.cpus if old else cores), min=1, max=4096, precision=0).props("outlined dense"),
+                f"Threads of each process; this machine has {cores}.",
+                lambda: ui.number(value=given, min=1, max=4096, precision=0).props("outlined dense"),
             )
             self.gpu = self._row(
                 "GPU",
                 f"This machine has {cards or 'none'}.",
-                lambda: ui.select({0: "none", 1: "one"}, value=min(1, old.gpus if old else cards)).props("outlined dense"),
+                lambda: ui.select({0: "none", 1: "one"}, value=min(1, gpus)).props("outlined dense"),
             )
             with ui.element("div").classes("full-width").bind_visibility_from(self.where, "value", lambda value: value != HERE):
                 wish = dict(old.wish) if old else {}
+                self.tasks = self._row(
+                    "Processes",
+                    "More than one: workers that share movies or micrographs; for refinements, one for each GPU.",
+                    lambda: ui.number(value=wish.get("tasks", 1), min=1, max=4096, precision=0).props("outlined dense"),
+                )
                 self.memory = self._row(
                     "Memory", "Of each machine.", lambda: ui.number(value=wish.get("memory_gb"), min=1, precision=0).props("outlined dense suffix=GB")
                 )
@@ -90,11 +93,12 @@ class Place:
     def how(self, hold: bool) -> How | None:
         cluster = self.where.value != HERE
         queue = (self.file.value or "").strip() if self.where.value == OTHER else self.where.value if cluster else ""
-        cpus, gpus = int(self.cpus.value or 1), int(self.gpu.value or 0)
+        cpus, gpus, tasks = int(self.cpus.value or 1), int(self.gpu.value or 0), int(self.tasks.value or 1)
         wish = (
             {
+                "tasks": tasks,
                 "cpus": cpus,
-                "gpus": gpus,
+                "gpus": gpus * tasks,
                 "memory_gb": int(self.memory.value) if self.memory.value else None,
                 "time": self.time.value or "",
                 "queue": self.partition.value or "",
@@ -104,11 +108,6 @@ class Place:
         )
         common: dict[str, Any] = {"seed": int(self.seed.value or 0)}
         common |= {"threads": cpus} if cpus != machine()[0] and not cluster else {}
-        try:
-            wish_of(wish)
-        except VerglasError as error:
-            tell(error)
-            return None
         if cluster and not queue:
             self.file.error = "Give the file of the queue."
             return None
