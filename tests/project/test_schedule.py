@@ -184,7 +184,8 @@ def queue(tmp_path: Path) -> Path:
         f"submit = [{sys.executable!r}, '-c', \"{program}p.write_text(sys.stdin.read()); print('77')\"]\n"
         f"status = [{sys.executable!r}, '-c', \"{program}print(s.read_text() if p.exists() else '')\", '{{job}}']\n"
         f"cancel = [{sys.executable!r}, '-c', \"{program}p.unlink()\", '{{job}}']\n"
-        "job = '^(\\d+)'\nwaiting = '^PENDING'\nrunning = '^RUNNING'\nended = '^[A-Z_]+$'\ngone = 'gone'\nplain = 'plain.sh'\nworkers = 'workers.sh'\n")
+        "job = '^(\\d+)'\nwaiting = '^PENDING'\nrunning = '^RUNNING'\nended = '^[A-Z_]+$'\ngone = 'gone'\n"
+        "plain = 'plain.sh'\nworkers = 'workers.sh'\n")
     (tmp_path / "plain.sh").write_text("#!/bin/sh\n#QUEUE -n {tasks} -c {cpus} -t {time}\n{guard}\nrun {command}\n")
     (tmp_path / "workers.sh").write_text("#!/bin/sh\n#QUEUE -n {tasks}\n{guard}\nstart_scheduler\n{worker} &\nneeds $!\nrun {command}\n")
     return file
@@ -208,7 +209,7 @@ def test_workers_share_the_micrographs_of_a_job_in_a_queue(project: vg.Project, 
 
 
 @pytest.mark.parametrize(("word", "told"), [("OUT_OF_MEMORY", "more memory"), ("TIMEOUT", "time was over"), ("NODE_FAIL", "machine went down"),
-                                            ("CANCELLED", "somebody took it out"), ("PREEMPTED", "another job"), ("FAILED", "killed, or its machine")])
+                                            ("CANCELLED", "took it out"), ("PREEMPTED", "another job"), ("FAILED", "killed, or its machine")])
 def test_a_job_that_the_queue_lost_has_failed_and_says_why(word: str, told: str, project: vg.Project, queue: Path) -> None:
     job = project.run("map crop", how=How(queue=str(queue)), **CROP)
     scheduler = Scheduler(project.root)
@@ -217,6 +218,19 @@ def test_a_job_that_the_queue_lost_has_failed_and_says_why(word: str, told: str,
     scheduler.ask_queue = 0
     scheduler.step()
     assert job.state == "Failed" and word in job.error and told in job.error and "queue.log" in job.error
+
+
+def test_a_job_that_ran_in_a_queue_goes_on_there(project: vg.Project, queue: Path) -> None:
+    job = project.run("ctf", micrographs="a.star", how=How(queue=str(queue), wish={"tasks": 2, "cpus": 3}))
+    scheduler = Scheduler(project.root)
+    scheduler.step()
+    (job.folder / "job.json").write_text(json.dumps({"job": "ctf", "params": {"micrographs": "a.star"}, "resources": {"seed": 9}, "hardware": {}}))
+    job.stop()
+    assert job.state == "Aborted"
+    job.go_on()
+    scheduler.step()
+    script = (queue.parent / "kept").read_text()
+    assert job.refresh().detail == "in the queue" and "#QUEUE -n 2" in script and f"--continue={job.name}" in script and "--seed=9" in script
 
 
 def test_a_queue_that_does_not_answer_changes_nothing_and_is_asked_again_later(project: vg.Project, queue: Path) -> None:

@@ -59,8 +59,8 @@ def change_request(root: Path, name: str, params: Mapping[str, Any], how: How) -
     sync(root, (name,))
 
 
-def go_on(root: Path, name: str, changes: Mapping[str, Any], how: How) -> None:
-    """Continue a job that was stopped, killed or failed, in its folder; one that waits as a draft is let go."""
+def go_on(root: Path, name: str, changes: Mapping[str, Any], how: How | None) -> None:
+    """Continue a job that was stopped, killed or failed, in its folder; one that waits as a draft is let go. Without `how` it runs where it ran."""
     folder = root / name
     now, request = standing(folder), read_request(folder)
     if now is None or now.state == "Running":
@@ -73,6 +73,7 @@ def go_on(root: Path, name: str, changes: Mapping[str, Any], how: How) -> None:
     if job is None or not job.can_continue:
         raise InputError(f"{facts.job or 'this job'} cannot be continued", where=name, remedy="clone it and run it again")
     kept = {one: facts.resources.get(one) for one in ("seed", "deterministic")}
+    how = how or (How(request.common, (), request.cpus, request.gpus, request.queue, request.wish) if request else How())
     asked = _request(root, facts.job, {}, replace(how, common=kept | dict(how.common)), checked=False)
     write_request(folder, replace(asked, params=named_values(root, facts.job, changes), continuing=True))
     sync(root)

@@ -22,7 +22,8 @@ def wish_of(job: str, given: Mapping[str, Any]) -> Wish:
     if wrong:
         raise InputError(f"a queue is not asked for {wrong[0]!r}", remedy="use " + ", ".join(sorted(known)))
     found: dict[str, Any] = {name: tuple(value) if name == "extra" else value for name, value in given.items()}
-    wish = Wish(**({"tasks": found.get("gpus") or 1} | found))
+    found.setdefault("tasks", found.get("gpus") or 1)
+    wish = Wish(**found)
     for name, least in (("tasks", 1), ("cpus", 1), ("gpus", 0), ("memory_gb", 1)):
         number = getattr(wish, name)
         if not (number is None and name == "memory_gb") and (not isinstance(number, int) or number < least):
