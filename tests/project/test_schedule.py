@@ -182,31 +182,88 @@ def test_wrong_wishes_are_refused_before_a_folder_is_made(project: vg.Project) -
         ("map crop", CROP | {"colour": 1}, ONE, "colour"), ("map crop", CROP, How(cpus=99), "99 CPUs"),
         ("map crop", CROP, How(after=("job077",)), "job077"),
         ("map crop", CROP | {"map": "@job077"}, ONE, "job077"), ("map crop", CROP, How(queue="nothing.toml"), "nothing.toml"),
-        ("map crop", CROP, How(common={"threads": -3}), "threads"),
+        ("map crop", CROP, How(common={"threads": -3}), "threads"), ("map crop", CROP, How(queue="slurm", wish={"tasks": 2}), "one process"),
+        ("ctf", {"micrographs": "a.star"}, How(queue="slurm", wish={"tasks": 2, "gpus": 1}), "1 GPUs for 2"),
+        ("map crop", CROP, How(queue="slurm", wish={"cpus": "many"}), "'many'"),
     ):
         with pytest.raises(InputError, match=told):
             project.run(job, how=how, **params)
     assert not project.jobs() and project.pipeline.counter == 1
 
 
-def test_a_queue_gets_its_script_and_can_be_cancelled(project: vg.Project, tmp_path: Path) -> None:
-    """A queue that only keeps what it was given."""
-    queue = tmp_path / "queue.toml"
-    kept = tmp_path / "kept"
-    program = f"import sys, pathlib; p = pathlib.Path({str(kept)!r}); "
-    queue.write_text(
+@pytest.fixture
+def queue(tmp_path: Path) -> Path:
+    """A queue that only keeps what it was given; what it says of its job stands in the file `says`."""
+    file, kept, says = tmp_path / "queue.toml", tmp_path / "kept", tmp_path / "says"
+    says.write_text("RUNNING")
+    program = f"import sys, pathlib; p = pathlib.Path({str(kept)!r}); s = pathlib.Path({str(says)!r}); "
+    file.write_text(
         f"submit = [{sys.executable!r}, '-c', \"{program}p.write_text(sys.stdin.read()); print('77')\"]\n"
-        f"status = [{sys.executable!r}, '-c', \"{program}print('R' if p.exists() else '')\", '{{job}}']\n"
+        f"status = [{sys.executable!r}, '-c', \"{program}print(s.read_text() if p.exists() else '')\", '{{job}}']\n"
         f"cancel = [{sys.executable!r}, '-c', \"{program}p.unlink()\", '{{job}}']\n"
-        "job = '^(\\d+)'\nwaiting = '^W'\nrunning = '^R'\nended = '^E'\ngone = 'gone'\nplain = 'plain.sh'\n")
-    (tmp_path / "plain.sh").write_text("#!/bin/sh\n#QUEUE -c {cpus} -t {time}\n{guard}\nrun {command}\n")
+        "job = '^(\\d+)'\nwaiting = '^PENDING'\nrunning = '^RUNNING'\nended = '^[A-Z_]+$'\ngone = 'gone'\n"
+        "plain = 'plain.sh'\nworkers = 'workers.sh'\n")
+    (tmp_path / "plain.sh").write_text("#!/bin/sh\n#QUEUE -n {tasks} -c {cpus} -t {time}\n{guard}\nrun {command}\n")
+    (tmp_path / "workers.sh").write_text("#!/bin/sh\n#QUEUE -n {tasks}\n{guard}\nstart_scheduler\n{worker} &\nneeds $!\nrun {command}\n")
+    return file
+
+
+def test_a_queue_gets_its_script_and_can_be_cancelled(project: vg.Project, queue: Path) -> None:
     job = project.run("map crop", how=How(queue=str(queue), wish={"cpus": 3, "time": "1:00:00"}), **CROP)
     Scheduler(project.root).step()
     assert job.refresh().detail == "in the queue" and job.state == "Running"
-    script = kept.read_text()
-    assert "#QUEUE -c 3 -t 1:00:00" in script and f"--output={job.name}" in script and "--threads=3" in script
+    script = (queue.parent / "kept").read_text()
+    assert "#QUEUE -n 1 -c 3 -t 1:00:00" in script and f"--output={job.name}" in script and "--threads=3" in script
     job.stop()
-    assert job.state == "Aborted" and not kept.exists()
+    assert job.state == "Aborted" and not (queue.parent / "kept").exists()
+
+
+def test_workers_share_the_micrographs_of_a_job_in_a_queue(project: vg.Project, queue: Path) -> None:
+    job = project.run("ctf", micrographs="a.star", how=How(queue=str(queue), wish={"tasks": 3}))
+    Scheduler(project.root).step()
+    script = (queue.parent / "kept").read_text()
+    assert "#QUEUE -n 3" in script and "dask worker" in script and f"--workers={job.name}/scheduler.json" in script
+
+
+@pytest.mark.parametrize(("word", "told"), [("OUT_OF_MEMORY", "more memory"), ("TIMEOUT", "time was over"), ("NODE_FAIL", "machine went down"),
+                                            ("CANCELLED", "took it out"), ("PREEMPTED", "another job"), ("FAILED", "killed, or its machine")])
+def test_a_job_that_the_queue_lost_has_failed_and_says_why(word: str, told: str, project: vg.Project, queue: Path) -> None:
+    job = project.run("map crop", how=How(queue=str(queue)), **CROP)
+    scheduler = Scheduler(project.root)
+    scheduler.step()
+    (queue.parent / "says").write_text(word)
+    scheduler.ask_queue = 0
+    scheduler.step()
+    assert job.state == "Failed" and word in job.error and told in job.error and "queue.log" in job.error
+
+
+def test_a_job_that_ran_in_a_queue_goes_on_there(project: vg.Project, queue: Path) -> None:
+    job = project.run("ctf", micrographs="a.star", how=How(queue=str(queue), wish={"tasks": 2, "cpus": 3}))
+    scheduler = Scheduler(project.root)
+    scheduler.step()
+    (job.folder / "job.json").write_text(json.dumps({"job": "ctf", "params": {"micrographs": "a.star"}, "resources": {"seed": 9}, "hardware": {}}))
+    job.stop()
+    assert job.state == "Aborted"
+    job.go_on()
+    scheduler.step()
+    script = (queue.parent / "kept").read_text()
+    assert job.refresh().detail == "in the queue" and "#QUEUE -n 2" in script and f"--continue={job.name}" in script and "--seed=9" in script
+
+
+def test_a_queue_that_does_not_answer_changes_nothing_and_is_asked_again_later(project: vg.Project, queue: Path) -> None:
+    jobs = [project.run("map crop", how=How(queue=str(queue)), **CROP) for _ in range(2)]
+    scheduler = Scheduler(project.root)
+    scheduler.step()
+    (queue.parent / "says").write_text("slurm_load_jobs error: Unable to contact slurm controller")
+    scheduler.ask_queue = 0
+    scheduler.step()
+    assert "Unable to contact" in scheduler.problem and jobs[0].name in scheduler.problem and {one.state for one in jobs} == {"Running"}
+    (queue.parent / "says").write_text("RUNNING")
+    scheduler.step()
+    assert scheduler.problem, "not every second"
+    scheduler.ask_queue = 0
+    scheduler.step()
+    assert not scheduler.problem
 
 
 def test_words_say_the_job_again() -> None:

@@ -1,5 +1,6 @@
 """A server of its own process with a small project, and a Chromium that has its cookie."""
 
+import hashlib
 import re
 import subprocess
 import sys
@@ -12,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from verglas.api import new_project
+from verglas.api import new_project, open_project
 from verglas.io.pipeline_star import write_pipeline
 from verglas.project import program
+from verglas.project.ask import How
 from verglas.types.pipeline import Node, Pipeline, Process
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -122,6 +124,32 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, P
     finally:
         server.process.terminate()
         server.process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def looked_at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
+    """A server that may only read a folder which could be written, with a draft in it."""
+    folder = tmp_path_factory.mktemp("looked")
+    root = make_project(folder)
+    (root / "map.mrc").write_bytes(b"x")
+    open_project(root).run("mask", map="map.mrc", how=How(hold=True))
+    server = start_server(folder, "--project", str(root), "--read-only")
+    try:
+        yield server.enter(), root
+    finally:
+        server.process.terminate()
+        server.process.wait(20)
+
+
+@pytest.fixture
+def contents() -> Callable[[Path], dict[str, str]]:
+    """Every file of a project's folder, and of what lies beside it, by its content; what the server itself says is left out."""
+
+    def read(root: Path) -> dict[str, str]:
+        return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "" for path in sorted(root.parent.rglob("*"))
+                if not path.name.startswith("server-")}
+
+    return read
 
 
 @pytest.fixture

@@ -129,9 +129,9 @@ class Job:
         edit.stop(self.project.root, self.name, now=now)
 
     def go_on(self, *, how: ask.How | None = None, **changes: Any) -> "Job":
-        """Continue it where it was stopped or killed; let a draft go."""
+        """Continue it where it was stopped or killed, on this machine or in the queue where it ran; let a draft go."""
         self.project.require_writable()
-        ask.go_on(self.project.root, self.name, named(changes), how or ask.How())
+        ask.go_on(self.project.root, self.name, named(changes), how)
         return self.refresh()
 
     def start_again(self) -> "Job":

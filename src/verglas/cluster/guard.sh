@@ -82,6 +82,6 @@ $(tail -n 5 "$output/queue.log" 2>/dev/null)"
 
 until=
 trap 'stop "the queue ended the job (cancelled, preempted, or the machine went down)"' TERM USR2
-trap 'stop "the time limit of the queue is near; give more --time, or go on with --continue"' USR1
+trap 'stop "the time limit of the queue is near; ask for more time, and continue it"' USR1
 trap finish EXIT
 cd {project} || fail "the project folder is not there on $(hostname)"

@@ -98,14 +98,20 @@ def submit(queue: Queue, script: Path) -> str:
 
 def state(queue: Queue, job: str) -> State:
     """Where a job is; a job that the queue does not know has ended."""
+    return told(queue, job)[0]
+
+
+def told(queue: Queue, job: str) -> tuple[State, str]:
+    """Where a job is, and the queue's own word for it, "" where it does not know the job any more."""
     words = [word.replace("{job}", job) for word in queue.status]
     done = _ask(words)
     answer = f"{done.stdout}\n{done.stderr}"
     for name in STATES:
-        if done.returncode == 0 and re.search(getattr(queue, name).replace("{job}", re.escape(job)), done.stdout, re.MULTILINE):
-            return name
+        found = re.search(getattr(queue, name).replace("{job}", re.escape(job)), done.stdout, re.MULTILINE)
+        if found and done.returncode == 0:
+            return name, found[0]
     if re.search(queue.gone, answer, re.MULTILINE) or (done.returncode == 0 and not done.stdout.strip()):
-        return "ended"
+        return "ended", ""
     raise InputError(f"its answer about job {job} is not understood: {_said(done)}", where=words[0],
                      remedy="try again later, or correct the expressions of the queue")
 

@@ -17,6 +17,7 @@ from verglas.project.facts import facts_of
 from verglas.project.layout import find_name
 from verglas.project.request import JobRequest, read_request, write_request
 from verglas.project.state import standing
+from verglas.project.submit import wish_of
 from verglas.project.sync import snapshot, sync
 from verglas.project.words import job_named, named_values, references
 
@@ -58,8 +59,8 @@ def change_request(root: Path, name: str, params: Mapping[str, Any], how: How) -
     sync(root, (name,))
 
 
-def go_on(root: Path, name: str, changes: Mapping[str, Any], how: How) -> None:
-    """Continue a job that was stopped, killed or failed, in its folder; one that waits as a draft is let go."""
+def go_on(root: Path, name: str, changes: Mapping[str, Any], how: How | None) -> None:
+    """Continue a job that was stopped, killed or failed, in its folder; one that waits as a draft is let go. Without `how` it runs where it ran."""
     folder = root / name
     now, request = standing(folder), read_request(folder)
     if now is None or now.state == "Running":
@@ -72,6 +73,7 @@ def go_on(root: Path, name: str, changes: Mapping[str, Any], how: How) -> None:
     if job is None or not job.can_continue:
         raise InputError(f"{facts.job or 'this job'} cannot be continued", where=name, remedy="start it again, or clone it")
     kept = {one: facts.resources.get(one) for one in ("seed", "deterministic")}
+    how = how or (How(request.common, (), request.cpus, request.gpus, request.queue, request.wish) if request else How())
     asked = _request(root, facts.job, {}, replace(how, common=kept | dict(how.common)), checked=False)
     write_request(folder, replace(asked, params=named_values(root, facts.job, changes), continuing=True))
     sync(root)
@@ -110,6 +112,7 @@ def _request(root: Path, job: str, params: Mapping[str, Any], how: How, checked:
     waits = [find_name(pipeline, one) for one in how.after] + [job_named(pipeline, one) for one in references(given)]
     if how.queue:
         read_queue(how.queue)
+        wish_of(job, how.wish)
     cores, cards = slots.machine()
     cpus = how.cpus if how.cpus is not None else threads or (0 if found.light else cores)
     gpus = how.gpus if how.gpus is not None else 0 if found.light else _gpus_of(rules, cards)

@@ -61,15 +61,16 @@ def job_folders(root: Path) -> Iterator[str]:
 def _folders(path: Path) -> list["os.DirEntry[str]"]:
     try:
         with os.scandir(path) as entries:
-            return [one for one in entries if _is_folder(one)]
+            return [one for one in entries if is_folder(one)]
     except PermissionError:
         return []
 
 
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
+def is_folder(entry: "os.DirEntry[str]") -> bool:
+    """Whether it is one, or a link to one; a link that leads to itself is none."""
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads to itself
+    except OSError:
         return False
 
 

@@ -1,12 +1,13 @@
 """Jobs that were given to a queue: queue.json in the job folder says to which, and what it called them."""
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from verglas.cluster.queue import Queue, cancel, queue_from, state, submit
+from verglas.cluster.queue import Queue, cancel, queue_from, state, submit, told
 from verglas.errors import DataError, InputError
 from verglas.io.atomic import atomic_path
 from verglas.jobs.context import ABORT_REQUEST
@@ -14,6 +15,14 @@ from verglas.jobs.folder import MARKERS, Outcome, create, mark
 
 FILE, SCRIPT, LOG = "queue.json", "submit.sh", "queue.log"
 ENDED: dict[Outcome, str] = {"SUCCESS": "finished", "FAILURE": "failed; the reason is in run.err", "ABORTED": "stopped on request"}
+REASONS = (
+    ("OUT_OF_ME", "it needed more memory than it was given; ask for more, and continue it"),
+    ("TIMEOUT|DEADLINE", "its time was over; ask for more, and continue it"),
+    ("NODE_FAIL|BOOT_FAIL", "its machine went down; continue it"),
+    ("PREEMPT|REVOKED", "the queue took its machine for another job; continue it"),
+    ("CANCEL", "somebody took it out of the queue; continue it"),
+)
+"""What a queue says of a job that left no reason -> what that means and what to do; Slurm's words, which others use too."""
 
 
 @dataclass(frozen=True)
@@ -79,22 +88,26 @@ def tell_status(folder: Path) -> str:
     """One line. A job that the queue has ended without a word gets its marker and its reason here."""
     entry = entry_of(folder)
     if outcome(folder) is None:
-        now = state(entry.queue, entry.job)
+        now, word = told(entry.queue, entry.job)
         if now != "ended":
             return f"job {entry.job}: {now}"
-    ended = outcome(folder) or _settle(folder, entry)
+        _settle(folder, entry, word)
+    ended = outcome(folder) or "FAILURE"
     return f"job {entry.job}: {ENDED[ended]}"
 
 
-def _settle(folder: Path, entry: Entry) -> Outcome:
+def _settle(folder: Path, entry: Entry, word: str) -> None:
+    """The marker of a job that is gone; `word`: what the queue says of it. One that has left its own meanwhile keeps it."""
+    if outcome(folder) is not None:
+        return
     if (folder / ABORT_REQUEST).exists():
         mark(folder, "ABORTED")
-        return "ABORTED"
-    reason = f"error: job {entry.job} of the queue is gone and left no reason: killed, or its machine went down; see {entry.log}"
+        return
+    known = next((words for pattern, words in REASONS if re.search(pattern, word, re.IGNORECASE)), "killed, or its machine went down; continue it")
+    reason = f"error: job {entry.job} of the queue is gone and left no reason{f' ({word})' if word else ''}: {known}; see {entry.log.name}"
     with (folder / "run.err").open("a", encoding="utf-8") as file:
         file.write(reason + "\n")
     mark(folder, "FAILURE")
-    return "FAILURE"
 
 
 def cancel_job(folder: Path) -> str:

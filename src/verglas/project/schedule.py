@@ -27,29 +27,29 @@ from verglas.project.words import resolved, words
 from verglas.types.pipeline import Pipeline, State
 
 LOCK = "scheduler.lock"
-ASK_QUEUE = 10.0
-"""Seconds between two questions to the queue of a cluster."""
+ASK_QUEUE, ASK_AGAIN = 10.0, 60.0
+"""Seconds between two questions to the queue of a cluster; after one that it did not answer."""
 
 
 @dataclass
 class Scheduler:
-    """Rounds over one project. Use it through `scheduling`, which lets one at a time."""
+    """Rounds over one project. Use it through `scheduling`, which lets one at a time. `problem`: what is wrong with a queue, else ""."""
 
     root: Path
     seen: Seen = field(default_factory=Seen)
     started: list["subprocess.Popen[bytes]"] = field(default_factory=list)
-    asked_queue: float = 0.0
+    ask_queue: float = 0.0
+    problem: str = ""
 
     def step(self) -> Snapshot:
         """Start what can start now, and see what became of the rest."""
         self.started = [one for one in self.started if one.poll() is None]
         found = sync(self.root, seen=self.seen)
         states = {one.name: one.state for one in found.pipeline.processes}
-        if time.monotonic() - self.asked_queue > ASK_QUEUE:
-            self.asked_queue = time.monotonic()
-            for name, state in states.items():
-                if state == "Running" and (self.root / name / QUEUE_FILE).exists():
-                    tell_queue(self.root / name)
+        if time.monotonic() > self.ask_queue:
+            queued = (self.root / name for name, state in states.items() if state == "Running" and (self.root / name / QUEUE_FILE).exists())
+            self.problem = next((said for one in queued if (said := tell_queue(one))), "")
+            self.ask_queue = time.monotonic() + (ASK_AGAIN if self.problem else ASK_QUEUE)
         begun, full = False, set[str]()
         for name in sorted((one for one, state in states.items() if state == "Scheduled"), key=number_of):
             request = read_request(self.root / name)

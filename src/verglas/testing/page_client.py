@@ -3,6 +3,7 @@
 import json
 import re
 from collections import deque
+from contextlib import ExitStack
 from html import unescape
 from http.client import HTTPConnection
 from typing import Any
@@ -36,14 +37,16 @@ class PageClient:
         self.id = str(self.query["client_id"])
         self.received, self.said = 0, deque[str](maxlen=200)
         self.socket: ClientConnection | None = None
+        self._open = ExitStack()
 
     def open(self, **more: Any) -> "PageClient":
         """The socket, with the handshake of a browser."""
         given = {"document_id": "d", "tab_id": "t"} | self.query | more
         query = urlencode({"EIO": 4, "transport": "websocket"} | {name: str(value).lower() if isinstance(value, bool) else value
                                                                    for name, value in given.items()})
-        self.socket = connect(f"{self.origin.replace('http', 'ws')}{SOCKET}?{query}", origin=Origin(self.origin),
-                              additional_headers={"Cookie": self.cookie}, max_size=None, open_timeout=30, ping_interval=None)
+        address = f"{self.origin.replace('http', 'ws')}{SOCKET}?{query}"
+        self.socket = self._open.enter_context(connect(address, origin=Origin(self.origin), additional_headers={"Cookie": self.cookie},
+                                                       max_size=None, open_timeout=30, ping_interval=None))
         self.socket.recv(30)
         self.raw(CONNECT)
         return self
@@ -79,8 +82,7 @@ class PageClient:
         return [(int(number), one["listener_id"], one["type"]) for number, element in self.elements.items() for one in element.get("events", ())]
 
     def close(self) -> None:
-        if self.socket:
-            self.socket.close()
+        self._open.close()
 
 
 def enter(origin: str, token: str) -> str:

@@ -48,6 +48,7 @@ def view_link(project: Project, viewer: str, file: str, job: str = "") -> str:
 def frame(project: Project | None, title: str, active: str = "") -> Iterator[None]:
     """Everything around a page. `active`: the entry of the drawer ("Graph"), or the name of the job, that is shown."""
     ui.page_title(f"{title} - verglas")
+    ui.context.client.on_exception(_unexpected)
     ui.add_head_html('<link rel="stylesheet" href="/static/theme.css">')
     ui.colors(primary="#1f6f8b", positive="#2e7d4f", negative="#b3382c", warning="#a66a00", dark="#1b2227", dark_page="#12171a")
     chosen = chosen_mode()
@@ -213,6 +214,14 @@ def state_html(state: str, detail: str = "") -> str:
 def tell(error: VerglasError) -> None:
     """An error as it is: where, what was found, what to do. It stays until it is read."""
     ui.notification(said(str(error)), type="negative", multi_line=True, close_button="Close", timeout=None, position="top").classes("told")
+
+
+def _unexpected(error: Exception) -> None:
+    """What a button met that nobody had thought of; the terminal has the whole of it."""
+    if isinstance(error, VerglasError):
+        tell(error)
+    else:
+        ui.notify("This did not work: an error in the program. The terminal of `verglas web` says more.", type="negative", timeout=10000)
 
 
 def said(text: str) -> str:

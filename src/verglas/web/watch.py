@@ -115,7 +115,7 @@ class Watch:
             begun, used = time.monotonic(), time.thread_time()
             try:
                 self.take(scheduler.step() if scheduler else self.project.snapshot())
-                self.problem = ""
+                self.problem = scheduler.problem if scheduler else ""
             except (VerglasError, OSError) as error:
                 self.problem = str(error)
             self._sleep(max(PAUSE, SHARE * (time.thread_time() - used), time.monotonic() - begun))

@@ -8,6 +8,7 @@ from pathlib import Path
 from nicegui import ui
 
 from verglas.jobs.folder import PIPELINE
+from verglas.project.layout import is_folder
 
 SHOWN = 500
 """Entries of a folder; more are found by typing a part of the name."""
@@ -45,7 +46,7 @@ async def _choose(start: Path, root: Path | None, files: Callable[[Path], bool])
             found = entries(folder, part.value or "", root is not None)
             for one in found[:SHOWN]:
                 path = folder / one.name
-                if one.is_dir():
+                if is_folder(one):
                     known = root is None and (path / PIPELINE).exists()
                     _row("folder_special" if known else "folder", one.name, "a project" if known else "", partial(show, path))
                 else:
@@ -64,10 +65,10 @@ def entries(folder: Path, part: str, files: bool) -> "list[os.DirEntry[str]]":
     """Folders first, by name; hidden ones and what may not be read are left out."""
     try:
         with os.scandir(folder) as found:
-            kept = [one for one in found if not one.name.startswith(".") and part.lower() in one.name.lower() and (files or one.is_dir())]
+            kept = [one for one in found if not one.name.startswith(".") and part.lower() in one.name.lower() and (files or is_folder(one))]
     except OSError:
         return []
-    return sorted(kept, key=lambda one: (not one.is_dir(), one.name.lower()))
+    return sorted(kept, key=lambda one: (not is_folder(one), one.name.lower()))
 
 
 def _row(icon: str, name: str, hint: str, action: Callable[[], None]) -> None:

@@ -6,13 +6,10 @@ from nicegui import ui
 
 from verglas.api.project import Project
 from verglas.cluster.queue import BUILT_IN
-from verglas.errors import VerglasError
 from verglas.jobs.spec import Job
 from verglas.project.ask import How
 from verglas.project.request import JobRequest
 from verglas.project.slots import machine
-from verglas.project.submit import wish_of
-from verglas.web.theme import tell
 from verglas.web.watch import watch
 
 HERE, OTHER = "here", "other"
@@ -39,6 +36,7 @@ class Place:
         project, old = self.project, self.old
         cores, cards = machine()
         common = dict(old.common) if old else {}
+        given = _asked(old) or self.usual
         with self.box:
             self.after = self._row(
                 "Wait for",
@@ -63,16 +61,21 @@ class Place:
             self.rows["Queue file"].bind_visibility_from(self.where, "value", lambda value: value == OTHER)
             self.cpus = self._row(
                 "CPUs",
-                f"Threads; this machine has {cores}. With 0 it begins at once and takes one, for jobs of seconds.",
-                lambda: ui.number(value=(old.cpus if old else self.usual[0]), min=0, max=4096, precision=0).props("outlined dense"),
+                f"Threads of each process; this machine has {cores}. With 0 it begins at once and takes one, for jobs of seconds.",
+                lambda: ui.number(value=given[0], min=0, max=4096, precision=0).props("outlined dense"),
             )
             self.gpu = self._row(
                 "GPU",
                 f"This machine has {cards or 'none'}.",
-                lambda: ui.select({0: "none", 1: "one"}, value=min(1, old.gpus if old else self.usual[1])).props("outlined dense"),
+                lambda: ui.select({0: "none", 1: "one"}, value=min(1, given[1])).props("outlined dense"),
             )
             with ui.element("div").classes("full-width").bind_visibility_from(self.where, "value", lambda value: value != HERE):
                 wish = dict(old.wish) if old else {}
+                self.tasks = self._row(
+                    "Processes",
+                    "More than one: workers that share movies or micrographs; for refinements, one for each GPU.",
+                    lambda: ui.number(value=wish.get("tasks", 1), min=1, max=4096, precision=0).props("outlined dense"),
+                )
                 self.memory = self._row(
                     "Memory", "Of each machine.", lambda: ui.number(value=wish.get("memory_gb"), min=1, precision=0).props("outlined dense suffix=GB")
                 )
@@ -107,11 +110,12 @@ class Place:
         self._build()
         cluster = self.where.value != HERE
         queue = (self.file.value or "").strip() if self.where.value == OTHER else self.where.value if cluster else ""
-        cpus, gpus = int(self.cpus.value or 0), int(self.gpu.value or 0)
+        cpus, gpus, tasks = int(self.cpus.value or 0), int(self.gpu.value or 0), int(self.tasks.value or 1)
         wish = (
             {
+                "tasks": tasks,
                 "cpus": max(1, cpus),
-                "gpus": gpus,
+                "gpus": gpus * tasks,
                 "memory_gb": int(self.memory.value) if self.memory.value else None,
                 "time": self.time.value or "",
                 "queue": self.partition.value or "",
@@ -122,11 +126,6 @@ class Place:
         common: dict[str, Any] = {"seed": int(self.seed.value or 0)}
         common |= {"deterministic": True} if self.repeatable.value else {}
         common |= {"threads": cpus} if cpus not in (0, machine()[0]) and not cluster else {}
-        try:
-            wish_of(wish)
-        except VerglasError as error:
-            tell(error)
-            return None
         if cluster and not queue:
             self.file.error = "Give the file of the queue."
             return None
@@ -139,6 +138,13 @@ class Place:
             wish={name: value for name, value in wish.items() if value not in (None, "")},
             hold=hold,
         )
+
+
+def _asked(old: JobRequest | None) -> tuple[int, int] | None:
+    """(CPUs, GPUs) of an earlier wish, of each process in a queue."""
+    if old is None or not old.queue:
+        return (old.cpus, old.gpus) if old else None
+    return int(old.wish.get("cpus", 1)), int(old.wish.get("gpus", 0))
 
 
 def _where(old: JobRequest | None) -> str:
