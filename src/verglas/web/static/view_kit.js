@@ -113,7 +113,7 @@ export function notice() {
     box.className = "vg-notice";
     box.replaceChildren(text + " ", link ? el("a", { href: link[0], textContent: link[1] }) : "");
   };
-  box.clear = () => { box.hidden = true; };
+  box.clear = () => { box.hidden ||= box.classList.contains("bad"); }; // a job that was made stays said
   return box;
 }
 
