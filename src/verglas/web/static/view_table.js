@@ -39,11 +39,10 @@ export function chose(id, rows) {
 export function mount(root, config) {
   root.classList.add("vg");
   const say = notice(), told = el("span", { className: "vg-note" }), canvas = el("canvas", { className: "vg-plot" });
-  const state = { x: config.numbers[0] || "", y: config.numbers[1] || config.numbers[0] || "", free: false, line: null, total: config.rows, chosen: [] };
+  const [x = "", y = x] = config.plotted, state = { x, y, free: false, line: null, total: config.rows, chosen: [] };
   const where = () => filters.get(config.id) || [];
   const asked = () => where().length ? JSON.stringify(where()) : "";
   const draw = async () => {
-    if (!state.x) return;
     try {
       state.drawn = asked();
       const plot = await json(address(config, "/table/scatter", { file: config.file, block: config.block, x: state.x, y: state.y, where: asked() }));
@@ -114,7 +113,7 @@ function around({ line, free, x, y }) {
 const EDGE = { left: 84, bottom: 40, top: 8, right: 12 };
 
 function paint(canvas, state) {
-  const width = canvas.clientWidth, height = 320, pen = sharp(canvas, width, height), { low, high, from, to, points, counts } = state.plot;
+  const width = canvas.clientWidth, height = 320, pen = sharp(canvas, width, height, true), { low, high, from, to, points, counts } = state.plot;
   const wide = width - EDGE.left - EDGE.right, tall = height - EDGE.top - EDGE.bottom;
   const across = value => EDGE.left + (value - from[0]) / (to[0] - from[0]) * wide, up = value => EDGE.top + tall - (value - from[1]) / (to[1] - from[1]) * tall;
   pen.clearRect(0, 0, width, height);
