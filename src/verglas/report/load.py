@@ -27,6 +27,7 @@ from verglas.report.load_tables import (
 )
 from verglas.report.micrograph_kinds import Layout
 from verglas.report.missing import Missing
+from verglas.report.names import told_data
 
 
 def load_report(folder: Path, state: State | None = None, *, maps: bool = True) -> ReportData:
@@ -34,6 +35,10 @@ def load_report(folder: Path, state: State | None = None, *, maps: bool = True) 
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError("no such folder", where=str(folder), remedy="give the folder of a job")
+    return told_data(_load(folder, state, maps), folder)
+
+
+def _load(folder: Path, state: State | None, maps: bool) -> ReportData:
     missing = Missing()
     job, events = read_job(folder), read_events(folder)
     state = state or job_state(folder, job, events)
@@ -65,7 +70,7 @@ def load_report(folder: Path, state: State | None = None, *, maps: bool = True) 
     )
     shown_maps = tuple(one for one in views if one is not None)
     return ReportData(
-        folder=str(folder.resolve()),
+        folder=str(folder),
         state=state,
         record=record if job else _relion_record(record, folder, root, classes),
         iterations=iterations,
@@ -90,7 +95,7 @@ def _of_micrographs(folder: Path, layout: Layout, state: State, record: Record, 
     general = tuple(text for text in record.warnings if not single or not text.startswith(single))  # those of one micrograph are in its row
     named = replace(record, job=record.job or f"RELION {layout.kind}", warnings=general)
     return ReportData(
-        folder=str(folder.resolve()), state=state, record=named, iterations=(), model=None, particles=None, maps=(), postprocess=None, coverage=None,
+        folder=str(folder), state=state, record=named, iterations=(), model=None, particles=None, maps=(), postprocess=None, coverage=None,
         symmetry="C1", settings=(), join_resolution=NAN, converged=None, missing=tuple(missing.sentences), micrographs=found,
     )
 

@@ -60,19 +60,9 @@ def header(data: ReportData, found: tuple[Finding, ...], now: datetime) -> str:
         f'{data.state}">'
         f'{escape(state_words(data))}</span></p><h1>{escape(Path(data.folder).name)}</h1><p '
         f'class="verdict">{escape(said)}</p>'
-        f'<dl class="tiles">{cells}</dl><p class="note">{escape(_place(data))} · page made '
+        f'<dl class="tiles">{cells}</dl><p class="note">{escape(data.folder)} · page made '
         f'{now:%Y-%m-%d %H:%M:%S}</p></header>'
     )
-
-
-def _root(data: ReportData) -> Path:
-    """The project's folder: what is sent to others names no folders of this machine above it."""
-    return Path(data.folder).parent.parent
-
-
-def _place(data: ReportData) -> str:
-    """tutorial/Refine3D/job010."""
-    return str(Path(data.folder).relative_to(_root(data).parent))
 
 
 def map_tiles(data: ReportData) -> tuple[tuple[str, str], ...]:
@@ -143,7 +133,7 @@ def run_html(data: ReportData) -> str:
         ("Machine", record.hardware),
     )
     parts += [_table(title, rows) for title, rows in tables if rows]
-    parts.append(_inputs(record.inputs, f"{_root(data)}/"))
+    parts.append(_inputs(record.inputs))
     if not record.params:
         parts.append(
             '<p class="absent">There is no job.json in this folder, so seeds, machine and input checksums are '
@@ -168,11 +158,11 @@ def _table(title: str, rows: tuple[tuple[str, str], ...]) -> str:
     return f'<article class="card"><h3>{title}</h3><table>{cells}</table></article>'
 
 
-def _inputs(inputs: tuple[InputFile, ...], root: str) -> str:
+def _inputs(inputs: tuple[InputFile, ...]) -> str:
     if not inputs:
         return ""
     cells = "".join(
-        f'<tr><td>{escape(one.path.removeprefix(root))}</td><td>{file_size(one.size)}</td><td title="{escape(one.hashed, quote=True)}"><code>'
+        f'<tr><td>{escape(one.path)}</td><td>{file_size(one.size)}</td><td title="{escape(one.hashed, quote=True)}"><code>'
         f"{escape(one.sha256)}</code></td></tr>"
         for one in inputs
     )

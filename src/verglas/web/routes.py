@@ -1,7 +1,7 @@
 """The report of a job, for the frame on its page and as a download."""
 
 from fastapi import APIRouter, HTTPException
-from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.responses import FileResponse, Response
 
 from verglas.project.layout import number_of
 from verglas.web.places import file_in, project_of
@@ -14,13 +14,8 @@ SANDBOX = (
 """The report is a page of its own, which may run its scripts and reach nothing, this server included."""
 
 
-DARK = "@media (prefers-color-scheme: dark)"
-MODES = {"dark": "@media all", "light": "@media not all"}
-"""What stands for DARK in the style sheet of the report, where somebody has chosen a mode for the pages around it."""
-
-
 @ROUTER.get("/p/{key}/report/{kind}/{job}")
-def report(key: str, kind: str, job: str, download: bool = False, mode: str = "") -> Response:
+def report(key: str, kind: str, job: str, download: bool = False) -> Response:
     project, name = project_of(key), f"{kind}/{job}"
     if not number_of(name):
         raise HTTPException(404, f"{name} is no job.")
@@ -28,7 +23,4 @@ def report(key: str, kind: str, job: str, download: bool = False, mode: str = ""
     headers = {"content-security-policy": SANDBOX, "cache-control": "no-cache"}
     if download:
         return FileResponse(path, media_type="text/html", headers=headers, filename=f"{project.root.name}-{kind}-{job}.html")
-    if mode in MODES:
-        text = path.read_text(encoding="utf-8", errors="replace")
-        return HTMLResponse(text.replace(DARK, MODES[mode]).replace("color-scheme: light dark", f"color-scheme: {mode}"), headers=headers)
     return FileResponse(path, media_type="text/html", headers=headers)

@@ -51,7 +51,7 @@ def frame(project: Project | None, title: str, active: str = "") -> Iterator[Non
     ui.context.client.on_exception(_unexpected)
     ui.add_head_html('<link rel="stylesheet" href="/static/theme.css">')
     ui.colors(primary="#1f6f8b", positive="#2e7d4f", negative="#b3382c", warning="#a66a00", dark="#1b2227", dark_page="#12171a")
-    chosen = chosen_mode()
+    chosen = _chosen_mode()
     mode = ui.dark_mode(MODES[chosen])
     with ui.header().classes("bar"):
         menu = ui.button(icon="menu").props("flat dense aria-label='Show or hide the drawer'") if project else None
@@ -75,7 +75,7 @@ def frame(project: Project | None, title: str, active: str = "") -> Iterator[Non
         yield
 
 
-def chosen_mode() -> str:
+def _chosen_mode() -> str:
     """auto, light or dark."""
     request = ui.context.client.request
     found = request.cookies.get(MODE_COOKIE, "auto") if request else "auto"
@@ -86,10 +86,7 @@ def _mode_button(mode: ui.dark_mode, chosen: str) -> None:
     def choose(name: str) -> None:
         mode.value = MODES[name]
         button.props(f"icon={MODE_ICONS[name]}")
-        ui.run_javascript(
-            f"document.cookie = '{MODE_COOKIE}={name}; path=/; max-age=31536000; SameSite=Strict';"
-            f"for (const one of document.querySelectorAll('iframe.report')) one.src = one.src.replace(/mode=\\w*/, 'mode={name}')"
-        )
+        ui.run_javascript(f"document.cookie = '{MODE_COOKIE}={name}; path=/; max-age=31536000; SameSite=Strict'")
 
     with ui.button(icon=MODE_ICONS[chosen]).props("flat dense aria-label='Light or dark'") as button, ui.menu():
         for name, words in (("auto", "As the system"), ("light", "Light"), ("dark", "Dark")):

@@ -11,7 +11,7 @@ from verglas.units import file_size
 from verglas.web.inputs import producers, uses
 from verglas.web.stages import title
 from verglas.web.theme import base, job_link, missing, view_link
-from verglas.web.viewers import viewers_of
+from verglas.web.viewers import viewers_for, viewers_of
 from verglas.web.watch import watch
 
 KINDS = {
@@ -54,6 +54,8 @@ def files(project: Project, job: Job) -> None:
             missing("Nothing yet." if job.process.state in ("Scheduled", "Running") else "Nothing that another job can read.")
         for node in made:
             _line(project, job, node, job.name)
+        if job.process.state == "Running":
+            _so_far(project, job)
     with ui.element("section").classes("card"):
         ui.html("<h2>What it was given</h2>", sanitize=False)
         given = watch(project).given(job.name)
@@ -62,6 +64,16 @@ def files(project: Project, job: Job) -> None:
         made_by = producers(watch(project).now().pipeline)
         for node in given:
             _line(project, job, node, made_by.get(node.name, ""))
+
+
+def _so_far(project: Project, job: Job) -> None:
+    """The last iteration that is written, in the viewers that follow a running job."""
+    newest = max(job.folder.glob("run_it*_model.star"), default=None)
+    if newest is not None:
+        with ui.element("div").classes("line"):
+            ui.label(f"So far: {newest.name}").classes("grow")
+            for viewer in viewers_for(newest.name):
+                ui.link(VERBS[viewer], view_link(project, viewer, f"{job.name}/{newest.name}", job.name))
 
 
 def kind_words(node: Node) -> str:

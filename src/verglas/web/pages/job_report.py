@@ -9,13 +9,13 @@ from verglas.api.job import Job
 from verglas.api.project import Project
 from verglas.project.program import PROGRAM
 from verglas.report.build import REPORT
-from verglas.web.theme import base, chosen_mode, missing
+from verglas.web.theme import base, missing
 
 PATIENCE = 600
 
 
 def report(project: Project, job: Job) -> None:
-    address, mode = f"{base(project)}/report/{job.name}", chosen_mode()
+    address = f"{base(project)}/report/{job.name}"
 
     @ui.refreshable
     def show() -> None:
@@ -29,7 +29,7 @@ def report(project: Project, job: Job) -> None:
             if not project.read_only and (job.folder / "job.json").exists():
                 ui.button("Write it again" if there else "Write the report", on_click=write).props("flat")
         if there:
-            ui.element("iframe").props(f'src="{address}?mode={mode}" sandbox="allow-scripts" title="Report"').classes("report")
+            ui.element("iframe").props(f'src="{address}" sandbox="allow-scripts" title="Report"').classes("report")
         else:
             missing("No report has been written yet.")
 

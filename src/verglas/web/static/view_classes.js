@@ -53,7 +53,7 @@ function gallery(page, config, say, found) {
 
   function count() {
     const members = found.classes.filter(one => chosen.has(one.number)).reduce((sum, one) => sum + Math.max(0, one.members), 0);
-    told.textContent = (found.total === 1 ? "1 class" : `${found.total} classes`) + (chosen.size ? `; ${chosen.size} chosen with ${number(members)} of ${number(all)} particles` : "; click to choose, with Shift a row of them");
+    told.textContent = (found.total === 1 ? "1 class" : `${found.total} classes`) + (chosen.size ? `; ${chosen.size} chosen with ${number(members)} of ${number(all)} particles` : "; click to choose, with Shift a row of them") + `. Below each: particles, resolution${scored ? ", score" : ""}.`;
   }
 
   function draw() {

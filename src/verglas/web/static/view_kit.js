@@ -113,7 +113,7 @@ export function notice() {
     box.className = "vg-notice";
     box.replaceChildren(text + " ", link ? el("a", { href: link[0], textContent: link[1] }) : "");
   };
-  box.clear = () => { box.hidden = true; };
+  box.clear = () => { box.hidden ||= box.classList.contains("bad"); }; // a job that was made stays said
   return box;
 }
 
@@ -154,13 +154,13 @@ export function keys(element, known) {
   });
 }
 
-// The drawing area of a canvas in CSS pixels, sharp on any screen.
-export function sharp(canvas, width, height) {
+// The drawing area of a canvas in CSS pixels, sharp on any screen. `many`: thousands of strokes, which browsers draw quicker without the GPU.
+export function sharp(canvas, width, height, many = false) {
   const ratio = window.devicePixelRatio || 1;
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
   canvas.style.height = height + "px";
-  const pen = canvas.getContext("2d");
+  const pen = canvas.getContext("2d", { willReadFrequently: many });
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   return pen;
 }

@@ -143,7 +143,7 @@ class Field {
   }
 
   paint() {
-    const width = this.canvas.clientWidth, height = this.height(), pen = sharp(this.canvas, width, height), { x, y, scale } = this.view;
+    const width = this.canvas.clientWidth, height = this.height(), pen = sharp(this.canvas, width, height, true), { x, y, scale } = this.view;
     pen.fillStyle = colour("--v-stage");
     pen.fillRect(0, 0, width, height);
     pen.imageSmoothingEnabled = scale * this.size.width / BASE < 3;
@@ -151,15 +151,19 @@ class Field {
     if (this.image) place(this.image, 0, 0, this.size.width, this.size.height);
     if (this.close) place(this.close.image, this.close.left, this.close.top, this.close.wide, this.close.high);
     const radius = this.radius() * scale;
-    const mark = ring(radius), half = radius + 2;
     let shown = 0;
+    pen.beginPath();
     for (const [px, py, fom] of this.picks) {
       if (this.threshold !== null && fom < this.threshold) continue;
       shown++;
       const cx = (px - x + 0.5) * scale, cy = (py - y + 0.5) * scale;
       if (cx < -radius || cy < -radius || cx > width + radius || cy > height + radius) continue;
-      pen.drawImage(mark, cx - half, cy - half, 2 * half, 2 * half);
+      pen.moveTo(cx + radius, cy);
+      pen.arc(cx, cy, radius, 0, 2 * Math.PI);
     }
+    pen.lineWidth = 1.6;
+    pen.strokeStyle = "#39d2a0";
+    pen.stroke();
     this.bars(pen, width, height, scale);
     this.shown = shown;
     this.tell();
@@ -267,14 +271,3 @@ class Field {
 }
 
 function stem(name) { return name.split("/").pop().replace(/\.\w+$/, ""); }
-
-// One circle as a picture: thousands of copies of it are drawn faster than one path with thousands of arcs.
-function ring(radius) {
-  const ratio = window.devicePixelRatio || 1, side = Math.min(4096, Math.ceil(2 * (radius + 2) * ratio)), mark = new OffscreenCanvas(side, side), pen = mark.getContext("2d");
-  pen.scale(side / (2 * (radius + 2)), side / (2 * (radius + 2)));
-  pen.lineWidth = 1.6;
-  pen.strokeStyle = "#39d2a0";
-  pen.arc(radius + 2, radius + 2, radius, 0, 2 * Math.PI);
-  pen.stroke();
-  return mark;
-}

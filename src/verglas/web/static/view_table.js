@@ -39,14 +39,14 @@ export function chose(id, rows) {
 export function mount(root, config) {
   root.classList.add("vg");
   const say = notice(), told = el("span", { className: "vg-note" }), canvas = el("canvas", { className: "vg-plot" });
-  const state = { x: config.numbers[0] || "", y: config.numbers[1] || config.numbers[0] || "", free: false, line: null, total: config.rows, chosen: [] };
+  const [x = "", y = x] = config.plotted, state = { x, y, free: false, line: null, total: config.rows, chosen: [] };
   const where = () => filters.get(config.id) || [];
   const asked = () => where().length ? JSON.stringify(where()) : "";
   const draw = async () => {
-    if (!state.x) return;
     try {
       state.drawn = asked();
-      state.plot = await json(address(config, "/table/scatter", { file: config.file, block: config.block, x: state.x, y: state.y, where: asked() }));
+      const plot = await json(address(config, "/table/scatter", { file: config.file, block: config.block, x: state.x, y: state.y, where: asked() }));
+      state.plot = { ...plot, ...padded(plot) };
       state.line = null;
       paint(canvas, state);
       tell();
@@ -97,6 +97,12 @@ export function mount(root, config) {
   keys(canvas, { Escape: () => { state.line = null; paint(canvas, state); tell(); } });
 }
 
+// The ends of the axes: a little outside of the values, so that a line can be drawn around the outermost.
+function padded({ low, high }) {
+  const by = low.map((value, k) => 0.03 * (high[k] - value));
+  return { from: low.map((value, k) => value - by[k]), to: high.map((value, k) => value + by[k]) };
+}
+
 // What was drawn, as conditions.
 function around({ line, free, x, y }) {
   if (line.length > 2 || free) return [{ x, y, corners: line }];
@@ -107,9 +113,9 @@ function around({ line, free, x, y }) {
 const EDGE = { left: 84, bottom: 40, top: 8, right: 12 };
 
 function paint(canvas, state) {
-  const width = canvas.clientWidth, height = 320, pen = sharp(canvas, width, height), { low, high, points, counts } = state.plot;
+  const width = canvas.clientWidth, height = 320, pen = sharp(canvas, width, height, true), { low, high, from, to, points, counts } = state.plot;
   const wide = width - EDGE.left - EDGE.right, tall = height - EDGE.top - EDGE.bottom;
-  const across = value => EDGE.left + (value - low[0]) / (high[0] - low[0]) * wide, up = value => EDGE.top + tall - (value - low[1]) / (high[1] - low[1]) * tall;
+  const across = value => EDGE.left + (value - from[0]) / (to[0] - from[0]) * wide, up = value => EDGE.top + tall - (value - from[1]) / (to[1] - from[1]) * tall;
   pen.clearRect(0, 0, width, height);
   pen.font = "12px system-ui, sans-serif";
   pen.fillStyle = colour("--v-muted");
@@ -129,10 +135,11 @@ function paint(canvas, state) {
     for (const [x, y] of points) pen.fillRect(across(x) - side / 2, up(y) - side / 2, side, side);
   } else {
     const many = counts.length, most = Math.log1p(Math.max(...counts.map(row => Math.max(...row))));
+    const cell = [(across(high[0]) - across(low[0])) / many, (up(low[1]) - up(high[1])) / many];
     counts.forEach((row, y) => row.forEach((count, x) => {
       if (!count) return;
       pen.globalAlpha = 0.12 + 0.88 * Math.log1p(count) / most;
-      pen.fillRect(EDGE.left + x / many * wide, EDGE.top + tall - (y + 1) / many * tall, wide / many + 0.5, tall / many + 0.5);
+      pen.fillRect(across(low[0]) + x * cell[0], up(low[1]) - (y + 1) * cell[1], cell[0] + 0.5, cell[1] + 0.5);
     }));
   }
   pen.globalAlpha = 1;
@@ -152,9 +159,9 @@ const CORNERS = 300, STEP = 4; // of a free line: most corners, and pixels betwe
 function drag(canvas, state, changed) {
   let at = null;
   const value = event => {
-    const area = canvas.getBoundingClientRect(), { low, high } = state.plot, inside = part => Math.max(0, Math.min(1, part));
+    const area = canvas.getBoundingClientRect(), { from, to } = state.plot, inside = part => Math.max(0, Math.min(1, part));
     const x = inside((event.clientX - area.left - EDGE.left) / (area.width - EDGE.left - EDGE.right)), y = inside(1 - (event.clientY - area.top - EDGE.top) / (area.height - EDGE.top - EDGE.bottom));
-    return [low[0] + x * (high[0] - low[0]), low[1] + y * (high[1] - low[1])];
+    return [from[0] + x * (to[0] - from[0]), from[1] + y * (to[1] - from[1])];
   };
   canvas.addEventListener("pointerdown", event => {
     if (!state.plot) return;

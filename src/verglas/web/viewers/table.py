@@ -17,6 +17,9 @@ from verglas.web.viewers.scripts import place
 
 BLOCK = 100
 """Rows of a question."""
+PLOTTED = (("rlnDefocusU", "rlnCtfMaxResolution"), ("rlnAccumMotionEarly", "rlnAccumMotionLate"), ("rlnAngleRot", "rlnAngleTilt"),
+           ("rlnCoordinateX", "rlnCoordinateY"))
+"""What is plotted at first where both are there."""
 CHOSEN = "e => import('/static/view_table.js').then(m => m.chose({0}, e.api.getSelectedNodes().map(one => Number(one.id))))"
 SHORT = r"p => typeof p.value === 'string' ? p.value.replace(/^(\d+@)?.*\//, '$1…/') : p.value"
 """Files by the last part of their name; the tip of the cell has the whole."""
@@ -65,7 +68,8 @@ def _grid(project: Project, file: str, columns: Columns, count: int, on_row: str
     numbers = [one["label"] for one in listed if not one["text"]]
     config = {"id": uuid4().hex, "block": columns.block, "columns": listed, "rows": count}
     subsets = _selectable(columns) and not project.read_only
-    place(project, "table", file, numbers=numbers, subsets=subsets, **config)
+    first = next((pair for pair in PLOTTED if set(pair) <= set(numbers)), tuple(numbers[:2]))
+    place(project, "table", file, numbers=numbers, plotted=first, subsets=subsets, **config)
     asked = {"data": f"{base(project)}/data", "file": file, **config}
     source = f"{{getRows: p => import('/static/view_table.js').then(m => m.rows(p, {json.dumps(asked)}))}}".replace("</", "<\\/")
     options: dict[str, Any] = {
