@@ -42,7 +42,7 @@ export async function mount(root, config) {
     if (!found) return;
     spectrum();
     curves();
-    const rows = fit ? [["defocus", `${number(Math.round(fit.defocus))} Å (${(fit.defocus / 1e4).toFixed(2)} µm)`], ["astigmatism", `${number(Math.round(fit.astigmatism))} Å`],
+    const rows = fit ? [["defocus", `${number(Math.round(fit.defocus))} Å`], ["astigmatism", `${number(Math.round(fit.astigmatism))} Å`],
       ["rings followed to", fit.resolution ? `${number(fit.resolution, 3)} Å` : "–"]] : [["defocus", "…"], ["astigmatism", "…"], ["rings followed to", "…"]];
     facts.replaceChildren(...fact(rows));
     warn.hidden = !(fit && fit.fault);

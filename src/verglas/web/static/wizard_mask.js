@@ -56,7 +56,7 @@ export async function mount(root, config) {
     const enclosed = sound ? found : null;
     facts.replaceChildren(...fact([["enclosed", enclosed ? `${number(enclosed.voxels)} voxels` : "…"], ["volume", enclosed ? `${number(Math.round(enclosed.volume))} Å³` : "…"],
       ["as protein", enclosed ? `about ${number(Math.round(enclosed.kilodalton))} kDa` : "…"], ["mask", enclosed ? `${(100 * enclosed.share).toFixed(1)} % of the box` : "…"],
-      ["farthest point", enclosed ? `${number(Math.round(enclosed.radius))} Å from the middle` : "…"], ["pieces", enclosed ? number(enclosed.parts) : "…"]]));
+      ["reaches out to", enclosed ? `${number(Math.round(enclosed.radius))} Å` : "…"], ["pieces", enclosed ? number(enclosed.parts) : "…"]]));
     warn.hidden = !(enclosed && enclosed.warnings.length);
     if (!warn.hidden) warn.textContent = enclosed.warnings.join(" ");
   }

@@ -54,7 +54,7 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
     except HTTPException as error:
         return {"status": error.status_code, "detail": error.detail}
     except VerglasError as error:
-        return {"status": 422, "detail": str(error)}
+        return {"status": 422, "detail": str(error).replace(f"{project.root}{os.sep}", "")}
     except MemoryError:
         return {"status": 422, "detail": "There is not enough memory to look at this."}
     except Exception as error:

@@ -76,4 +76,4 @@ def _found(work: "PickOne", maps: "ScoreMaps") -> dict[str, Any]:
 
     every = choose_picks(maps, replace(work.limits, threshold=0.0))
     auto = choose_picks(maps, replace(work.limits, threshold="auto"))
-    return {"xy": np.round(every.picks.xy, 1).tolist(), "fom": np.round(every.picks.fom, 4).tolist(), "auto": known(auto.threshold)}
+    return {"xy": np.round(every.picks.xy, 1).tolist(), "fom": every.picks.fom.astype(float).tolist(), "auto": known(auto.threshold)}

@@ -15,6 +15,7 @@ from fastapi import HTTPException
 
 from verglas.project.program import environment
 
+COMMAND = (sys.executable, "-m", "verglas.web.wizards")
 MOST = 2
 """Processes at a time."""
 WAITING = 16
@@ -40,8 +41,7 @@ class Looker:
     process: "subprocess.Popen[bytes]" = field(init=False)
 
     def __post_init__(self) -> None:
-        self.process = subprocess.Popen([sys.executable, "-m", "verglas.web.wizards"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        env=environment())
+        self.process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment())
 
     def ask(self, question: bytes, left: threading.Event, limit: float) -> dict[str, Any]:
         assert self.process.stdin is not None and self.process.stdout is not None
