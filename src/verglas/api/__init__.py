@@ -13,15 +13,17 @@ from verglas.api.refinement import Iteration, Refinement, refine3d
 from verglas.types import Map, Particles
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from verglas.methods.mapops import MapComparison
     from verglas.methods.masking import MaskResult
     from verglas.methods.postprocess import PostprocessResult, Settings
     from verglas.methods.reconstruct import Result
 
 __all__ = [
-    "Iteration", "Job", "Map", "Particles", "Project", "Refinement", "compare_maps", "make_mask", "new_project", "open_project", "phantom",
-    "postprocess", "read_map",
-    "read_particles", "reconstruct", "refine3d", "simulate_particles", "write_map", "write_particles",
+    "Iteration", "Job", "Map", "Particles", "Project", "Refinement", "compare_maps", "make_mask", "new_project", "open_project",
+    "particle_diameter", "phantom", "postprocess", "read_map", "read_particles", "reconstruct", "refine3d", "simulate_particles", "write_map",
+    "write_particles",
 ]
 
 
@@ -80,6 +82,13 @@ def make_mask(
     from verglas.methods.masking import make_mask
 
     return make_mask(volume, lowpass, threshold, extend, soft_edge)
+
+
+def particle_diameter(images: "np.ndarray", pixel_size: float) -> float:
+    """How wide the particle in class averages or particles (K, B, B) looks, in Å; a circular mask should be a little wider."""
+    from verglas.methods.masking import visible_diameter
+
+    return visible_diameter(images, pixel_size)
 
 
 def postprocess(

@@ -40,15 +40,7 @@ class CtfParams(JobParams):
 
 def check(params: CtfParams, context: Context) -> Plan:
     check_workers(params.workers)
-    if params.min_defocus >= params.max_defocus:
-        raise InputError(f"from {params.min_defocus:g} to {params.max_defocus:g} Å is no range", where="--min-defocus, --max-defocus",
-                         remedy="the second must be larger")
-    if params.min_resolution <= 1.5 * params.max_resolution:
-        raise InputError(f"from {params.min_resolution:g} to {params.max_resolution:g} Å holds too few rings",
-                         where="--min-resolution, --max-resolution", remedy="e.g. 30 and 4 Å")
-    if params.phase_shift and params.max_phase < params.min_phase:
-        raise InputError(f"from {params.min_phase:g} to {params.max_phase:g}° is no range", where="--min-phase, --max-phase",
-                         remedy="the second must be larger; leave --phase-shift out if there is no phase plate")
+    check_range(params)
     work = prepared(params, context)
     work.try_first()
     optics = {f"{g.voltage_kv:g} kV, Cs {g.cs_mm:g} mm, amplitude contrast {g.amplitude_contrast:g}" for g in work.micrographs.optics}
@@ -59,6 +51,19 @@ def check(params: CtfParams, context: Context) -> Plan:
                  f"rings from {params.min_resolution:g} to {params.max_resolution:g} Å"),
         PlanLine("time", f"about {len(work.micrographs) * (0.5 + params.phase_shift + 4 * params.tilt + params.thickness):.0f} s of one core"),
     ))
+
+
+def check_range(params: CtfParams) -> None:
+    """What is searched is a range in which something can be found."""
+    if params.min_defocus >= params.max_defocus:
+        raise InputError(f"from {params.min_defocus:g} to {params.max_defocus:g} Å is no range", where="--min-defocus, --max-defocus",
+                         remedy="the second must be larger")
+    if params.min_resolution <= 1.5 * params.max_resolution:
+        raise InputError(f"from {params.min_resolution:g} to {params.max_resolution:g} Å holds too few rings",
+                         where="--min-resolution, --max-resolution", remedy="e.g. 30 and 4 Å")
+    if params.phase_shift and params.max_phase < params.min_phase:
+        raise InputError(f"from {params.min_phase:g} to {params.max_phase:g}° is no range", where="--min-phase, --max-phase",
+                         remedy="the second must be larger; leave --phase-shift out if there is no phase plate")
 
 
 def prepared(params: CtfParams, context: Context) -> "FitOne":

@@ -56,7 +56,7 @@ class FitOne:
         if self.tilted:
             spectrum, fit, tilted = estimate_tilted(image, tiles(image, pixel_size, self.box), lens, self.wanted)
         else:
-            spectrum = self._spectrum(image, pixel_size)
+            spectrum = self._of_image(image, pixel_size)
             fit = estimate(spectrum, lens, self.wanted)
         if self.thick and not fit.fault:
             fit, thick = estimate_thickness(spectrum, lens, fit, self.wanted)
@@ -88,7 +88,11 @@ class FitOne:
                             remedy="make it again, or fit the micrographs: --no-use-power-spectra")
         return image, header.pixel_size
 
-    def _spectrum(self, image: np.ndarray, pixel_size: float) -> Spectrum:
+    def spectrum(self, index: int) -> Spectrum:
+        """What is fitted where no tilt is asked for."""
+        return self._of_image(*self.image(index))
+
+    def _of_image(self, image: np.ndarray, pixel_size: float) -> Spectrum:
         return of_micrograph(image, pixel_size, self.box) if self.kind == "images" else of_amplitudes(image, pixel_size)
 
     def try_first(self) -> None:

@@ -1,6 +1,7 @@
 """pick log: particles of a given range of diameters, without templates."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from verglas.jobs.each import check_workers, each
@@ -10,6 +11,7 @@ from verglas.jobs.spec import Context, Job, Plan, PlanLine, option
 if TYPE_CHECKING:
     import numpy as np
 
+    from verglas.jobs.pick_one import PickOne
     from verglas.methods.picking.blobs import BlobOptions
     from verglas.methods.picking.scores import ScoreMaps
     from verglas.types import Micrographs
@@ -49,10 +51,17 @@ def check(params: PickLogParams, context: Context) -> Plan:
     return Plan((*micrograph_lines(table, params), PlanLine("distance", f"{blob_options(params).apart:.0f} Å", "between picks")))
 
 
-def run(params: PickLogParams, context: Context) -> None:
-    from verglas.jobs.pick_one import PickOne, finish, table_of
+def work_of(params: PickLogParams, project: Path, output: Path) -> "PickOne":
+    """What is done to each micrograph."""
+    from verglas.jobs.pick_one import PickOne
 
-    work = PickOne(context.project, context.output, params, Blobs(params), blob_options(params).apart)
+    return PickOne(project, output, params, Blobs(params), blob_options(params).apart)
+
+
+def run(params: PickLogParams, context: Context) -> None:
+    from verglas.jobs.pick_one import finish, table_of
+
+    work = work_of(params, context.project, context.output)
     finish(each(context, table_of(params.micrographs).name.tolist(), work, params.workers), context)
 
 

@@ -42,7 +42,7 @@ class PickOne:
         name = str(table.name[0])
         target = self.output / coordinates_name(name)
         target.parent.mkdir(parents=True, exist_ok=True)
-        maps = self.scores(read_micrograph(self.project / name), table) if self.params.maps is None else load_maps(self.params.maps, name)
+        maps = self.answers(table) if self.params.maps is None else load_maps(self.params.maps, name)
         chosen = choose_picks(maps, self.limits)
         write_coordinates(target, chosen.picks)
         if self.params.keep_maps:
@@ -51,6 +51,10 @@ class PickOne:
         numbers = {"typical_sd": chosen.typical, "threshold": chosen.threshold, "false": chosen.false}
         finite: dict[str, object] = {key: value if np.isfinite(value) else None for key, value in numbers.items()}
         return {"coordinates": str(target.relative_to(self.output)), "picks": len(chosen.picks)} | finite | grid
+
+    def answers(self, row: "Micrographs") -> "ScoreMaps":
+        """The maps of the one micrograph of `row`."""
+        return self.scores(read_micrograph(self.project / str(row.name[0])), row)
 
     @property
     def limits(self) -> "Limits":

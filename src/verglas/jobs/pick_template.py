@@ -14,6 +14,7 @@ from verglas.units import DEGREE
 if TYPE_CHECKING:
     import numpy as np
 
+    from verglas.jobs.pick_one import PickOne
     from verglas.methods.picking.bank import Bank
     from verglas.methods.picking.scores import ScoreMaps
     from verglas.types import Micrographs
@@ -91,13 +92,19 @@ def check(params: PickTemplateParams, context: Context) -> Plan:
     ), ("The micrographs have no CTF: templates are compared without it.",) if blind else ())
 
 
-def run(params: PickTemplateParams, context: Context) -> None:
-    from verglas.jobs.pick_one import PickOne, finish, table_of
+def work_of(params: PickTemplateParams, project: Path, output: Path) -> "PickOne":
+    """What is done to each micrograph."""
+    from verglas.jobs.pick_one import PickOne
     from verglas.jobs.pick_references import diameter_of, read_references
 
     diameter = params.diameter or diameter_of(read_references(params.references, params.reference_pixel_size, params.dark_references))
-    work = PickOne(context.project, context.output, params, Templates(params, diameter), params.min_distance or 0.6 * diameter,
-                   params.fom == "matched")
+    return PickOne(project, output, params, Templates(params, diameter), params.min_distance or 0.6 * diameter, params.fom == "matched")
+
+
+def run(params: PickTemplateParams, context: Context) -> None:
+    from verglas.jobs.pick_one import finish, table_of
+
+    work = work_of(params, context.project, context.output)
     finish(each(context, table_of(params.micrographs).name.tolist(), work, params.workers), context)
 
 

@@ -19,6 +19,8 @@ from verglas.web.places import opened
 from verglas.web.refused import install
 from verglas.web.routes import ROUTER
 from verglas.web.watch import end_all, watch
+from verglas.web.wizards.pool import POOL
+from verglas.web.wizards.routes import router as wizards
 
 STATIC = Path(__file__).parent / "static"
 SOCKET_LIMIT = 4 * 2**20
@@ -35,7 +37,7 @@ def build() -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.include_router(ROUTER)
-    for router in ROUTERS:
+    for router in (*ROUTERS, wizards):
         app.include_router(router, prefix="/p/{key}/data")
     install(app)
     ui.run_with(app, title="verglas", tailwind=False, show_welcome_message=False, binding_refresh_interval=None, favicon=STATIC / "favicon.svg")
@@ -72,6 +74,7 @@ def serve(host: str, port: int, path: str = "/") -> None:
         uvicorn.Server(config).run(sockets=[listening])
     finally:
         end_all()
+        POOL.end()
 
 
 def begin() -> None:

@@ -16,6 +16,13 @@ from verglas.web.watch import watch
 
 MOST = 60
 """Files that are offered; the last jobs come first."""
+LABELS = {
+    "ctf": "CTF", "lowpass": "Low-pass", "min_fom": "Least figure of merit",
+    "cs": "Cs", "snr": "SNR", "mtf": "MTF", "tau": "Regularisation (T)", "healpix_order": "First angular step",
+    "local_from_order": "Local searches from step", "psi_step": "In-plane angular step", "initial_lowpass": "Initial low-pass",
+    "absolute_greyscale": "Reference has the grey scale of the particles", "bfactor": "B-factor", "ctf_correction": "CTF correction",
+}
+"""Parameter -> its name on the form, where the words of the parameter itself do not tell a user what it is."""
 
 
 class Offer(NamedTuple):
@@ -23,6 +30,12 @@ class Offer(NamedTuple):
 
     value: str
     words: str
+
+
+def label_of(name: str) -> str:
+    """soft_edge -> Soft edge."""
+    words = name.rstrip("_").replace("_", " ")
+    return LABELS.get(name.rstrip("_"), words[:1].upper() + words[1:])
 
 
 def fits(parameter: str, node: Node) -> bool:

@@ -19,15 +19,23 @@ def picture(spectrum: Spectrum, lens: Lens, fit: CtfFit) -> np.ndarray:
     n = len(spectrum.power)
     y, x = np.mgrid[:n, :n] - n // 2
     radius = np.hypot(x, y)
-    ratio = gaussian_filter(spectrum.power / _level(spectrum.power, radius) - 1.0, _SMOOTH)
-    seen = (radius > 4) & (radius < n / 2)
-    shown = np.clip(ratio / ratio[seen].std(), -_RANGE, _RANGE)
     k2 = (radius * spectrum.step) ** 2
     safe = np.maximum(radius**2, 1.0)
     fitted = 4.0 * rings(lens, fit.aim, k2, (x * x - y * y) / safe, 2 * x * y / safe)
     fitted[k2 > 1.0 / fit.resolution**2] = 0.0
-    both: np.ndarray = np.where(x < 0, shown, fitted).astype(np.float32)
+    both: np.ndarray = np.where(x < 0, flattened(spectrum), fitted).astype(np.float32)
     return both
+
+
+def flattened(spectrum: Spectrum) -> np.ndarray:
+    """(N, N): power over its smooth rotational average, less 1, in standard deviations, kept within 3."""
+    n = len(spectrum.power)
+    y, x = np.mgrid[:n, :n] - n // 2
+    radius = np.hypot(x, y)
+    ratio = gaussian_filter(spectrum.power / _level(spectrum.power, radius) - 1.0, _SMOOTH)
+    seen = (radius > 4) & (radius < n / 2)
+    shown: np.ndarray = np.clip(ratio / ratio[seen].std(), -_RANGE, _RANGE)
+    return shown
 
 
 def _level(power: np.ndarray, radius: np.ndarray) -> np.ndarray:

@@ -49,7 +49,12 @@ def make_mask(
     With a given threshold every voxel above it counts, as in RELION; with "auto" the threshold comes from the
     low-passed map (see `auto_threshold`) and isolated specks are left out.
     """
-    density = _lowpassed(source, lowpass)
+    return mask_from_density(replace(source, data=lowpassed(source, lowpass)), threshold, extend_px, edge_px)
+
+
+def mask_from_density(source: Map, threshold: float | Literal["auto"], extend_px: float, edge_px: float) -> MaskResult:
+    """`make_mask` of a map that has been low-passed."""
+    density = source.data
     if threshold == "auto":
         found = auto_threshold(density)
         binary, share = main_parts(density >= found.value)
@@ -80,7 +85,7 @@ def mask_from_set(like: Map, binary: np.ndarray, threshold: float, extend_px: fl
     )
 
 
-def _lowpassed(source: Map, resolution: float) -> np.ndarray:
+def lowpassed(source: Map, resolution: float) -> np.ndarray:
     """(B, B, B): raised cosine 2 shells wide at the whole shell nearest to it, as in RELION's mask_create."""
     data = torch.from_numpy(source.data.astype(np.float32))
     if resolution <= 2 * source.pixel_size:

@@ -11,26 +11,14 @@ from verglas.api.project import Project
 from verglas.jobs.spec import Option, short
 from verglas.project.layout import in_project
 from verglas.project.words import is_file
-from verglas.web.inputs import choices, complaint, offers, takes_several, value_of
+from verglas.web.inputs import choices, complaint, label_of, offers, takes_several, value_of
 from verglas.web.pages.folders import choose_file
 
-LABELS = {
-    "ctf": "CTF", "cs": "Cs", "snr": "SNR", "mtf": "MTF", "tau": "Regularisation (T)", "healpix_order": "First angular step",
-    "local_from_order": "Local searches from step", "psi_step": "In-plane angular step", "initial_lowpass": "Initial low-pass",
-    "absolute_greyscale": "Reference has the grey scale of the particles", "bfactor": "B-factor", "ctf_correction": "CTF correction",
-}
-"""Parameter -> its name on the form, where the words of the parameter itself do not tell a user what it is."""
 ORDERS = {
     "healpix_order": "Angle between the orientations that are tried first, everywhere. Finer takes four times as long or more for each step.",
     "local_from_order": "Once the step is this fine, each particle is searched only around its last orientation.",
 }
 """Parameters that are angular steps, by the order of their HEALPix grid, and their help."""
-
-
-def label_of(name: str) -> str:
-    """soft_edge -> Soft edge."""
-    words = name.rstrip("_").replace("_", " ")
-    return LABELS.get(name.rstrip("_"), words[:1].upper() + words[1:])
 
 
 def step_words(order: int) -> str:
@@ -116,6 +104,11 @@ class Field:
         """Take a file; where several may stand, beside those that are there."""
         there = str(self.control.value or "").strip()
         self.control.value = f"{there}, {value}" if takes_several(self.option) and there else value
+        self.check()
+
+    def fill(self, value: str) -> None:
+        """Take a value that was chosen elsewhere on the page."""
+        self.control.value = value
         self.check()
 
     def check(self) -> bool:

@@ -14,10 +14,12 @@ from verglas.jobs.spec import Option, options
 from verglas.project.ask import How
 from verglas.project.request import JobRequest
 from verglas.project.words import is_file, references
-from verglas.web.pages.fields import Field, label_of
+from verglas.web.pages.fields import Field
 from verglas.web.pages.place import Place
 from verglas.web.theme import job_link, said
 from verglas.web.watch import watch
+from verglas.web.wizards.asked import in_words
+from verglas.web.wizards.dialog import looks
 
 
 class Form:
@@ -26,6 +28,7 @@ class Form:
     def __init__(self, project: Project, job: str, given: dict[str, Any], changed: Job | None = None, old: JobRequest | None = None) -> None:
         self.project, self.job, self.given, self.changed = project, job, given, changed
         self.fields: dict[str, Field] = {}
+        self.looks = looks(project, job, self.fields)
         params = options(find(job).params)
         files = [one for one in params if is_file(one) and one.level == "normal"]
         normal = [one for one in params if one not in files and one.level == "normal"]
@@ -52,7 +55,7 @@ class Form:
 
     def _fields(self, params: list[Option], given: dict[str, Any]) -> None:
         for one in params:
-            self.fields[one.name] = Field(self.project, one, given.get(one.name))
+            self.fields[one.name] = Field(self.project, one, given.get(one.name), self.looks.get(one.name))
 
     def _more(self) -> None:
         """The advanced fields, once they are wanted."""
@@ -101,14 +104,9 @@ class Form:
                 self.advanced.value = True
             field = next((one for one in self.fields.values() if named and one.option.flag == named[1]), None)
             if field and named:
-                field.complain(self._named(named[2] or line))
+                field.complain(in_words(self.job, named[2] or line))
             rest.append(line)
-        self._tell(said(self._named("\n".join(one for one in rest if not one.endswith("see --help")))))
-
-    def _named(self, text: str) -> str:
-        """Options by the names that they have on the form."""
-        flags = {one.flag: label_of(one.name) for one in options(find(self.job).params)}
-        return re.sub(r"--[a-z0-9][a-z0-9-]*", lambda found: flags.get(found[0], found[0]), text)
+        self._tell(said(in_words(self.job, "\n".join(one for one in rest if not one.endswith("see --help")))))
 
     def _tell(self, text: str) -> None:
         self.trouble.set_text(text)

@@ -22,8 +22,8 @@ export async function json(url) {
   return (await get(url)).json();
 }
 
-export async function post(url, body) {
-  const answer = await fetch(url, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+export async function post(url, body, signal = undefined) {
+  const answer = await fetch(url, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal });
   return (await explained(answer)).json();
 }
 
