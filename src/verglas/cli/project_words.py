@@ -6,7 +6,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from verglas.project import clean as cleaning
-from verglas.project.archive import empty_trash, trash_size
+from verglas.project.archive import trash_size
 from verglas.project.edit import with_dependents
 from verglas.project.graph import parents
 from verglas.project.layout import number_of
@@ -70,9 +70,6 @@ def trashed(project: "Project", jobs: Sequence[str], yes: bool) -> str:
 
 
 def emptied(project: "Project", yes: bool) -> str:
-    number = trash_size(project.root)
     if yes:
-        project.require_writable()
-        empty_trash(project.root)
-        return f"{file_size(number)} freed"
-    return f"would remove {file_size(number)} for good; give --yes"
+        return f"{file_size(project.empty_trash())} freed"
+    return f"would remove {file_size(trash_size(project.root))} for good; give --yes"
