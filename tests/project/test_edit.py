@@ -11,7 +11,7 @@ import verglas as vg
 from verglas.errors import InputError
 from verglas.io.pipeline_star import read_pipeline
 from verglas.project.archive import adopt, empty_trash, export_jobs
-from verglas.project.clean import carry_out, plan
+from verglas.project.clean import carry_out, cleaned, plan, put_back
 from verglas.project.sync import sync
 from verglas.testing.data import relion_program, shared_data
 
@@ -92,6 +92,25 @@ def test_a_script_cleans_empties_the_trash_and_exports(chain: Path, tmp_path: Pa
     (job.folder / "RELION_JOB_EXIT_SUCCESS").unlink()
     with pytest.raises(InputError, match="reading only"):
         vg.open_project(chain, read_only=True).job(3).clean()
+
+
+def test_what_cleaning_took_is_put_back_or_goes_with_its_job(chain: Path) -> None:
+    project, name, before = vg.open_project(chain), "Class2D/job003", files(chain)
+    carry_out(chain, plan(chain, project.pipeline, name, harsh=True))
+    assert list(cleaned(chain)) == [name] and len(cleaned(chain)[name]) == 9 and project.trashed() == ()
+    assert project.restore(name) == (name,) and files(chain) == before and not (chain / "Trash" / name).exists()
+    carry_out(chain, plan(chain, project.pipeline, name, harsh=False))
+    again = cleaned(chain)[name][0]
+    (chain / again).write_text("made again")
+    assert len(put_back(chain, name)) == 7 and (chain / again).read_text() == "made again"
+    assert cleaned(chain) == {name: (again,)}, "the older one stays where it is"
+    with pytest.raises(InputError, match="in the trash already"):
+        project.trash(name)
+    (chain / again).unlink()
+    project.trash(name)
+    assert cleaned(chain) == {} and project.trashed() == (name, "Select/job004")
+    project.restore("Select/job004")
+    assert files(chain) == before
 
 
 def test_harsh_cleaning_keeps_what_is_handed_on_and_what_is_protected(chain: Path) -> None:

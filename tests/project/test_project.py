@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -188,6 +189,13 @@ def test_a_lock_of_a_dead_owner_is_broken_and_no_other(root: Path) -> None:
     os.utime(lock, (1, 1))
     with locked(root, patience=0.1):
         assert (lock / OWNER).exists()
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    lock.mkdir()
+    (lock / OWNER).write_text(json.dumps({"host": platform.node(), "process": gone.pid}))
+    os.utime(lock, (time.time() - 5, time.time() - 5))
+    with locked(root, patience=0.1):
+        assert json.loads((lock / OWNER).read_text())["process"] == os.getpid(), "a server that was killed stops nobody"
     lock.mkdir()
     (lock / OWNER).write_text(json.dumps({"host": "elsewhere", "process": 1}))
     os.utime(lock, (1, 1))

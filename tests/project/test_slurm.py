@@ -44,3 +44,17 @@ def test_a_job_goes_through_the_queue_and_another_is_cancelled(slurm: Path, root
         mask.stop()
         until(lambda: mask.state in ("Aborted", "Succeeded"))
         assert mask.state == "Aborted" and (mask.folder / "submit.sh").exists()
+
+
+def test_all_jobs_of_a_workflow_go_through_the_queue(slurm: Path, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from verglas.cli.main import main
+
+    path = tmp_path / "two.toml"
+    path.write_text('[make]\nrun = "simulate particles"\nphantom = true\nnumber = 4\nbox = 32\npixel_size = 6\n'
+                    '[low]\nrun = "map lowpass"\nmap = "@make"\nresolution = 20\n')
+    with pytest.raises(SystemExit) as ended:
+        main(["workflow", "run", str(path), "--queue", "slurm", "--cpus", "1", "--time", "0:30:00", "--seed", "7", "--project", str(root), "--wait"])
+    assert ended.value.code == 0, capsys.readouterr()
+    jobs = vg.open_project(root).jobs()
+    assert [one.process.state for one in jobs] == ["Succeeded"] * 2 and all((one.folder / "queue.json").exists() for one in jobs)
+    assert {one.facts.resources["seed"] for one in jobs} == {7}

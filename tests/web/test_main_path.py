@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from verglas.api import open_project
+from verglas.api import new_project, open_project
+from verglas.project.ask import How
 
 REST = """about = "From aligned micrographs to a map"
 [ctf]
@@ -234,3 +235,56 @@ def _keep(at: Watched, root: Path) -> None:
     assert page.locator(".workflow .graph rect.box").count() == 9, "without the classes and the subset, which the map does not need"
     assert 'run = "import movies"' in (root / "again.toml").read_text()
     at.fine("workflow from jobs")
+
+
+@pytest.mark.slow
+def test_a_job_is_stopped_ended_goes_on_is_cleaned_and_deleted(server_of: Any, page: Any, tmp_path: Path) -> None:
+    from verglas.testing.particle_sets import blobs, write_set
+
+    project = new_project(tmp_path / "p")
+    write_set(project.root, blobs(), 200)
+    job = project.run("class2d", particles="particles.star", mask_diameter=120, classes=3, iterations=250, how=How(cpus=1))
+    server = server_of("--project", str(project.root))
+    at = Watched(page, server.origin)
+    page.goto(f"{server.origin}{server.base}/job/{job.name}?token={server.token}")
+    page.goto(f"{server.origin}{server.base}/job/{job.name}")
+    for button, reached in (("Stop", r"(1[2-9]|[2-9]\d|\d{3})"), ("Stop now", r"[12]\d\d")):
+        page.get_by_text(re.compile(f"Iterations: {reached} of 250")).wait_for(timeout=120_000)
+        at.button(button)
+        if button == "Stop now":
+            page.locator(".q-dialog").get_by_role("button", name="End it").click()
+        page.locator(".page .state.Aborted").wait_for(timeout=60_000)
+        at.button("Continue")
+        page.locator(".page .state.Running").wait_for(timeout=60_000)
+    at.ended()
+    assert (job.folder / "run.out").read_text().count("going on after iteration") == 2
+    _clean(at, job.folder)
+    page.get_by_role("button", name="Delete").click()
+    page.locator(".q-dialog").get_by_role("button", name="Delete").click()
+    page.wait_for_url(re.compile(r"/p/[0-9a-f]{10}$"))
+    page.get_by_text("Trash", exact=True).click()
+    page.get_by_role("button", name="Empty the trash").click()
+    page.locator(".q-dialog").get_by_role("button", name="for good").click()
+    page.get_by_text("Nothing is in the trash.").wait_for()
+    assert not (project.root / "Trash" / job.name).exists() and not project.jobs()
+    at.fine("the life of a job")
+
+
+def _clean(at: Watched, folder: Path) -> None:
+    """Harshly, which is asked for twice, and put back."""
+    page, images = at.page, len(list(folder.glob("*.mrcs")))
+    for answer in ("Cancel", "Move"):
+        page.get_by_role("button", name="Clean").click()
+        page.locator(".q-dialog").get_by_role("button", name=re.compile("^Move .* to the trash")).last.click()
+        page.get_by_text("harshly?").wait_for()
+        page.locator(".q-dialog", has_text="harshly?").get_by_role("button", name=answer).click()
+        if answer == "Cancel":
+            page.get_by_text("harshly?").wait_for(state="hidden")
+            assert len(list(folder.glob("*.mrcs"))) == images, "nothing goes before it is asked for twice"
+    page.get_by_text("files are in the trash").wait_for()
+    assert len(list(folder.glob("*.mrcs"))) < images
+    page.get_by_text("Trash", exact=True).click()
+    page.get_by_role("button", name="Put back").click()
+    page.get_by_text("Nothing is in the trash.").wait_for()
+    assert len(list(folder.glob("*.mrcs"))) == images
+    page.locator(".drawer a.row-job").first.click()

@@ -9,7 +9,7 @@ from verglas.api.job import Job, named
 from verglas.errors import InputError
 from verglas.io.atomic import atomic_path
 from verglas.jobs.folder import PIPELINE, explain_os_error
-from verglas.project import archive, ask, edit, graph, index, layout, sync, words
+from verglas.project import archive, ask, clean, edit, graph, index, layout, sync, words
 from verglas.project.forecast import forecast
 from verglas.project.index import Row
 from verglas.project.progress import ask_all, stop_all
@@ -133,8 +133,11 @@ class Project:
         return edit.trashed(self.root)
 
     def restore(self, name: str) -> tuple[str, ...]:
-        """Bring a job back from the trash, with what it builds on."""
+        """Bring a job back from the trash, with what it builds on; of one that was cleaned, its files."""
         self.require_writable()
+        if name in clean.cleaned(self.root):
+            clean.put_back(self.root, name)
+            return (name,)
         return edit.restore(self.root, name)
 
     def empty_trash(self) -> int:

@@ -174,7 +174,7 @@ def trash(*jobs: str, project: Path = Path(), yes: bool = False, empty: bool = F
 
 
 def restore(job: str, /, *, project: Path = Path()) -> int:
-    """Bring a job back from Trash, with what it builds on.
+    """Bring a job back from Trash, with what it builds on; of one that was cleaned, its files.
 
     Parameters
     ----------
@@ -183,8 +183,10 @@ def restore(job: str, /, *, project: Path = Path()) -> int:
     project
         A folder of the project.
     """
+    from verglas.project.clean import cleaned as cleaned_jobs
+
     opened = open_here(project)
-    found = [one for one in opened.trashed() if one == job.rstrip("/") or one.endswith(f"/{job}")]
+    found = [one for one in (*opened.trashed(), *cleaned_jobs(opened.root)) if one == job.rstrip("/") or one.endswith(f"/{job}")]
     came = opened.restore(found[0] if len(found) == 1 else job)
     print("\n".join(came))
     return 0

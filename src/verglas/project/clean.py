@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,3 +69,26 @@ def carry_out(root: Path, planned: CleanPlan) -> None:
             raise InputError("leads out of its job folder", where=file, remedy="nothing is moved through a link")
         target.parent.mkdir(parents=True, exist_ok=True)
         source.replace(target)
+
+
+def cleaned(root: Path) -> dict[str, tuple[str, ...]]:
+    """Job -> its files that cleaning has moved to Trash; deleted jobs, which are there with their folder, do not count."""
+    folders = sorted(path for path in (root / TRASH).glob("*/job[0-9]*") if (root / path.relative_to(root / TRASH)).is_dir())
+    return {str(one.relative_to(root / TRASH)): tuple(str(path.relative_to(root / TRASH)) for path in _files(one)) for one in folders}
+
+
+def put_back(root: Path, name: str) -> tuple[str, ...]:
+    """Undo the cleaning of a job; the files that came back. One that the job has made again since stays in Trash."""
+    came = []
+    for file in cleaned(root).get(name, ()):
+        if not (root / file).exists() and (root / file).parent.resolve().is_relative_to((root / name).resolve()):
+            (root / file).parent.mkdir(parents=True, exist_ok=True)
+            (root / TRASH / file).replace(root / file)
+            came.append(file)
+    for folder in sorted((root / TRASH / name).rglob("*"), reverse=True):
+        if folder.is_dir():
+            with suppress(OSError):
+                folder.rmdir()
+    with suppress(OSError):
+        (root / TRASH / name).rmdir()
+    return tuple(came)

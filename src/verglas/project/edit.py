@@ -13,6 +13,7 @@ from verglas.io.pipeline_star import read_pipeline, write_pipeline
 from verglas.jobs.context import ABORT_REQUEST
 from verglas.jobs.folder import JOB_FILE, mark
 from verglas.jobs.provenance import read_record
+from verglas.project.clean import put_back
 from verglas.project.graph import children as children_of
 from verglas.project.graph import reached
 from verglas.project.layout import TRASH, owner
@@ -86,10 +87,13 @@ def trash(root: Path, names: Iterable[str]) -> tuple[str, ...]:
 
     def edit(pipeline: Pipeline) -> Pipeline:
         running = [one.name for one in pipeline.processes if one.name in gone and one.state == "Running"]
+        if running:
+            raise InputError(f"{running[0]} is running", where=str(root), remedy="stop it first")
+        for name in gone:
+            put_back(root, name)
         taken = [name for name in gone if (root / TRASH / name).exists()]
-        if running or taken:
-            raise InputError(f"{(running or taken)[0]} {'is running' if running else 'is in the trash already'}", where=str(root),
-                             remedy="stop it first" if running else f"remove {TRASH}/{taken[0]} first")
+        if taken:
+            raise InputError(f"{taken[0]} is in the trash already", where=str(root), remedy=f"empty the trash, or remove {TRASH}/{taken[0]}")
         for name in gone:
             _to_trash(root, name, pipeline)
         return without(pipeline, gone)

@@ -102,7 +102,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 class Box(NamedTuple):
-    """What stands in a box: two lines, the colour of a state, where a click leads ("" nowhere) and what shows when one rests on it."""
+    """What stands in a box: two lines, the colour of a state ("" none), where a click leads ("" nowhere), and what shows when one rests on it."""
 
     name: str
     words: str
@@ -146,10 +146,10 @@ def _line(spots: Sequence[Spot]) -> str:
 
 def _box(one: Box, spot: Spot) -> str:
     x, y = spot.x - WIDTH / 2, spot.y
+    mark = f"<rect class='{one.state}' x='{x:.0f}' y='{y:.0f}' width='7' height='{HEIGHT}' rx='3'/>" if one.state else ""
     drawn = (
         f"<title>{escape(one.hint)}</title>"
-        f"<rect class='box' x='{x:.0f}' y='{y:.0f}' width='{WIDTH}' height='{HEIGHT}' rx='6'/>"
-        f"<rect class='{one.state}' x='{x:.0f}' y='{y:.0f}' width='7' height='{HEIGHT}' rx='3'/>"
+        f"<rect class='box' x='{x:.0f}' y='{y:.0f}' width='{WIDTH}' height='{HEIGHT}' rx='6'/>{mark}"
         f"<text x='{x + 17:.0f}' y='{y + (20 if one.second else 28):.0f}'>{escape(_cut(one.words, 21))}</text>"
         f"<text class='small' x='{x + 17:.0f}' y='{y + 37:.0f}'>{escape(_cut(one.second, 24))}</text>"
     )

@@ -34,7 +34,7 @@ def actions(project: Project, job: Job) -> None:
             "Stop now",
             "dangerous",
             "End its processes at once; what it has not written is lost",
-            lambda: _confirm(
+            lambda: confirm(
                 f"End {job.name} at once?",
                 "What it has not written yet is lost.",
                 "End it",
@@ -89,7 +89,8 @@ async def _do(project: Project, action: Callable[[], Any], done: str) -> bool:
     return True
 
 
-async def _confirm(heading: str, text: str, button: str, action: Callable[[], Any]) -> None:
+async def confirm(heading: str, text: str, button: str, action: Callable[[], Any]) -> None:
+    """Ask before what cannot be undone, or not simply."""
     with ui.dialog(value=True) as dialog, ui.card():
         ui.label(heading).style("font-weight: 600; font-size: 16px")
         ui.label(text)
@@ -109,7 +110,7 @@ async def _delete(project: Project, job: Job) -> None:
         if await _do(project, lambda: project.trash(job), f"In the trash: {', '.join(gone[:5])}"):
             ui.navigate.to(base(project))
 
-    await _confirm(
+    await confirm(
         f"Move {job.name} to the trash?", f"It can be restored from there.{others}", f"Delete {len(gone)} jobs" if len(gone) > 1 else "Delete", delete
     )
 
@@ -134,9 +135,9 @@ async def _clean(project: Project, job: Job) -> None:
     if planned is plans[-1]:
         text = (
             f"{len(planned.files)} files, {file_size(planned.bytes)}, go to the trash, images among them. Jobs that need these images cannot run "
-            f"until {job.name} has made them again. Until the trash is emptied they are in its folder, {clean.TRASH}/{job.name}."
+            f"until {job.name} has made them again. They can be put back on the page Trash until it is emptied."
         )
-        await _confirm(f"Clean {job.name} harshly?", text, f"Move {file_size(planned.bytes)} to the trash", carry_out)
+        await confirm(f"Clean {job.name} harshly?", text, f"Move {file_size(planned.bytes)} to the trash", carry_out)
     else:
         await carry_out()
 

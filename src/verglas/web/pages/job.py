@@ -1,6 +1,7 @@
 """A job: where it is, what it said, what it was given, what it made, and what can be done with it."""
 
 from html import escape
+from pathlib import Path
 
 from fastapi import HTTPException
 from nicegui import ui
@@ -45,10 +46,10 @@ class Page:
         self.usage = Usage(found.folder)
         self._heading(found)
         self.standing = ui.element("section").classes("card")
-        with ui.tabs().props("align=left no-caps dense") as tabs:
+        with ui.tabs(on_change=self._show_log).props("align=left no-caps dense") as self.tabs:
             for words in ("Overview", "Files", "Log", "Report"):
                 ui.tab(words)
-        with ui.tab_panels(tabs, value="Overview").props("animated=false"):
+        with ui.tab_panels(self.tabs, value="Overview").props("animated=false"):
             with ui.tab_panel("Overview"), ui.element("div").classes("page").style("padding: 0; max-width: none"):
                 self.log = Log(found.folder, self.events)
                 with ui.element("div").classes("two"):
@@ -94,7 +95,12 @@ class Page:
             self.size = len(log)
             self._stand(found, log)
             self.log.show(log)
-            self.whole.set_content(_whole(found, log))
+            self._show_log()
+
+    def _show_log(self) -> None:
+        """It may be long, and is sent only where somebody looks at it."""
+        if self.tabs.value == "Log":
+            self.whole.set_content(_whole(self.project.root / self.name))
 
     def _fill(self, found: Job) -> None:
         """What changes with the state. The note is not among it: somebody may be writing."""
@@ -148,8 +154,8 @@ def _resources(found: Job) -> str:
     return ", ".join(filter(None, known))
 
 
-def _whole(found: Job, log: str) -> str:
-    errors = tail(found.folder / "run.err") or tail(found.folder / LAUNCH_LOG)
+def _whole(folder: Path) -> str:
+    log, errors = tail(folder / "run.out"), tail(folder / "run.err") or tail(folder / LAUNCH_LOG)
     parts = [f"<h2>What it said</h2><pre class='log' style='max-height: 60vh'>{escape(log) or 'Nothing yet.'}</pre>"]
     parts += [f"<h2 style='margin-top: 14px'>Warnings and errors</h2><pre class='log'>{escape(errors)}</pre>"] if errors else []
     return "".join(parts)

@@ -7,10 +7,10 @@ from typing import Any
 
 from nicegui import ui
 
+from verglas.web.numbers import results
 from verglas.web.progress import Events, series, words_of
 
 LINES, PLOTS = 12, 6
-QUIET = ("start", "end", "warning", "iteration")
 
 
 class Log:
@@ -27,7 +27,7 @@ class Log:
 
     def show(self, log: str) -> None:
         self.lines.set_content(f"<pre class='log'>{escape(chr(10).join(log.splitlines()[-LINES:])) or 'Nothing yet.'}</pre>")
-        self.results.set_content(results(self.events.rows))
+        self.results.set_content(numbers(self.events.rows))
         found = list(series(self.events.of("iteration")).items())[:PLOTS]
         for name, points in found:
             if name not in self.drawn:
@@ -63,24 +63,8 @@ def options(points: Sequence[tuple[float, float]]) -> dict[str, Any]:
     }
 
 
-def results(rows: Sequence[dict[str, Any]]) -> str:
-    """The last numbers of every other kind of event, as a list."""
-    last = {row["event"]: row for row in rows if row["event"] not in QUIET}
-    items = last.pop("items", {})
-    found = {str(items["label"]).capitalize(): _number(items["total"])} if "label" in items and "total" in items else {}
-    found |= {
-        words_of(name): _number(value)
-        for row in last.values()
-        for name, value in row.items()
-        if name not in ("time", "event", "in_report") and isinstance(value, int | float | str)
-    }
-    if not found:
-        return ""
+def numbers(rows: Sequence[dict[str, Any]]) -> str:
+    """What it ended with, as a list; "" where it has told nothing."""
+    found = results(rows)
     lines = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in found.items())
-    return f"<section class='card'><h2>Numbers</h2><dl class='facts'>{lines}</dl></section>"
-
-
-def _number(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value) if not isinstance(value, float) else f"{value:.0f}" if 1e4 <= abs(value) < 1e12 else f"{value:.5g}"
+    return f"<section class='card'><h2>Numbers</h2><dl class='facts'>{lines}</dl></section>" if found else ""

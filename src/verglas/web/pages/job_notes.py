@@ -64,9 +64,16 @@ def _words(value: Any) -> str:
 
 def note(project: Project, job: Job) -> None:
     """note.txt and the second name."""
+    read = job.note
 
     async def keep_note() -> None:
-        if await _try(job.annotate, text.value or ""):
+        nonlocal read
+        there = job.note
+        if there != read and there.strip() != (text.value or "").strip():
+            read, text.value = there, f"{there.rstrip()}\n\n{text.value or ''}"
+            ui.notify("Somebody else has changed this note. Both texts are here now: look at them, and save again.", type="warning", timeout=10_000)
+        elif await _try(job.annotate, text.value or ""):
+            read = job.note
             ui.notify("Note saved", type="positive")
 
     async def rename() -> None:
@@ -76,7 +83,7 @@ def note(project: Project, job: Job) -> None:
 
     with ui.element("section").classes("card"):
         ui.html("<h2>Note</h2>", sanitize=False)
-        text = ui.textarea(value=job.note, placeholder="What you want to remember about it").props("outlined autogrow dense").classes("full-width")
+        text = ui.textarea(value=read, placeholder="What you want to remember about it").props("outlined autogrow dense").classes("full-width")
         if not project.read_only:
             with ui.element("div").classes("line"):
                 ui.button("Save note", on_click=keep_note).props("outline")

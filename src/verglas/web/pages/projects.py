@@ -46,7 +46,7 @@ def _asked(heading: str, hint: str, button: str, action: Callable[[Path], object
 
     with ui.element("section").classes("card"):
         ui.html(f"<h2>{heading}</h2>", sanitize=False)
-        folder = ui.input("Folder", placeholder="/data/me/project").props("outlined dense").classes("full-width").on("keydown.enter", go)
+        folder = ui.input(placeholder="/data/me/project").props("outlined dense aria-label=Folder").classes("full-width").on("keydown.enter", go)
         ui.label(hint).classes("hint")
         with ui.element("div").classes("line"):
             ui.button(button, on_click=go).props("unelevated")

@@ -37,8 +37,7 @@ class StageForm:
         for one in sorted(self.set_, key=lambda one: not (is_file(one) or one.several)):
             self._field(one)
         if self.rest:
-            with ui.expansion(f"{len(self.rest)} more values, as by default") as box:
-                pass
+            box = ui.expansion(f"{len(self.rest)} more {'values' if len(self.rest) > 1 else 'value'}, as by default").classes("full-width")
             box.on_value_change(lambda event: self._once(box, self._rest) if event.value else None)
 
     def fold(self) -> None:

@@ -14,7 +14,7 @@ from verglas.errors import VerglasError
 from verglas.jobs.registry import find
 from verglas.jobs.spec import options
 from verglas.project.ask import How
-from verglas.project.facts import tail
+from verglas.project.facts import read_error, tail
 from verglas.project.progress import changes_of, made_by
 from verglas.project.request import JobRequest, read_request
 from verglas.project.workflow import Stage, about, find_workflow, read_workflow, shipped
@@ -143,6 +143,8 @@ class _Page:
                         ui.html(state_html(job.state, details[job.name]), sanitize=False)
                         ui.link(f"{names.get(stage, stage)} ({job.name})", job_link(self.project, job.name))
                         ui.label(f"{at.label}: {at.words}" if at else "").classes("hint")
+                    if job.state == "Failed" and (wrong := said(read_error(self.project.root / job.name))):
+                        ui.label(wrong).classes("problem")
 
     def _fill_buttons(self, jobs: dict[str, Process]) -> None:
         self.buttons.clear()
@@ -172,6 +174,7 @@ class _Page:
         how = self.place.how(False) if all(right) else None
         if how is None:
             self._tell("Correct what is marked above.")
+            ui.run_javascript("setTimeout(() => document.querySelector('main .q-field--error')?.scrollIntoView({block: 'center'}), 200)")
             return
         changes = {name: value for form in self.forms for name, value in form.changes().items()}
         self.busy.visible = True
