@@ -24,7 +24,7 @@ def parameters(project: Project, job: Job) -> None:
         set_ = {name: value for name, value in facts.params.items() if name not in known or _differs(value, known[name].default)}
         rest = {name: value for name, value in facts.params.items() if name not in set_ and value is not None}
         if not facts.params:
-            missing("None are known.")
+            missing(facts.problem or "None are known.")
         ui.html(_table(set_, known), sanitize=False)
         if rest:
             with ui.expansion(f"{len(rest)} more, as by default").props("dense"):
