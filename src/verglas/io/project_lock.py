@@ -11,8 +11,8 @@ from pathlib import Path
 from verglas.errors import InputError
 
 LOCK, OWNER = ".relion_lock", "owner.json"
-PATIENCE, STALE, PAUSE = 60.0, 120.0, 0.02
-"""Seconds: to wait for the others; after which a lock without a living owner is broken; between two attempts."""
+PATIENCE, STALE, DEAD, PAUSE = 60.0, 120.0, 2.0, 0.02
+"""Seconds: to wait for the others; after which a lock of nobody is broken, and one whose owner was killed; between two attempts."""
 
 
 @contextmanager
@@ -52,13 +52,14 @@ def _age(lock: Path) -> float:
 
 def _is_stale(lock: Path) -> bool:
     """Old, and its owner is not a living process of this machine. A lock of another machine is never broken: nobody here can know."""
-    if _age(lock) < STALE:
+    age = _age(lock)
+    if age < DEAD:
         return False
     try:
         owner = json.loads((lock / OWNER).read_text(encoding="utf-8"))
         host, process = owner["host"], int(owner["process"])
     except (OSError, ValueError, KeyError, TypeError):
-        return True  # RELION writes no owner, and holds it for seconds
+        return age > STALE  # RELION writes no owner, and holds it for seconds
     return bool(host == platform.node() and not Path(f"/proc/{process}").exists()) if Path("/proc").exists() else False
 
 

@@ -4,11 +4,13 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
-from verglas.errors import DataError, VerglasError
+from verglas.errors import DataError, InputError, VerglasError
 from verglas.io.atomic import atomic_path
 from verglas.io.job_star import read_job
+from verglas.io.project_lock import locked
 from verglas.jobs.folder import JOB_FILE, MARKERS
 from verglas.jobs.provenance import read_record
 from verglas.jobs.registry import find
@@ -127,10 +129,15 @@ def read_note(folder: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
 
-def write_note(folder: Path, text: str) -> None:
-    """Replace the note; RELION's GUI shows and writes the same file."""
-    with atomic_path(folder / NOTE) as path:
-        path.write_text(text if text.endswith("\n") or not text else text + "\n", encoding="utf-8")
+def write_note(root: Path, name: str, text: str, was: str | None = None) -> None:
+    """Replace the note; RELION's GUI shows and writes the same file. `was`: the one that is to be replaced."""
+    with locked(root):
+        now = read_note(root / name)
+        if was is not None and now.strip() not in (was.strip(), text.strip()):
+            raise InputError(f"its note was changed meanwhile, to: {shorten(now, 300)}", where=name,
+                             remedy="add what you want to keep of it to yours, and save again")
+        with atomic_path(root / name / NOTE) as path:
+            path.write_text(text if text.endswith("\n") or not text else text + "\n", encoding="utf-8")
 
 
 def read_error(folder: Path) -> str:

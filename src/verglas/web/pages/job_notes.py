@@ -63,24 +63,37 @@ def _words(value: Any) -> str:
 def note(project: Project, job: Job) -> None:
     """note.txt and the second name."""
 
+    was, called = job.note, job.alias.rpartition("/")[2]
+
     async def keep_note() -> None:
-        if await _try(job.annotate, text.value or ""):
+        nonlocal was
+        wanted, seen, was = text.value or "", was, job.note
+        if await _try(job.annotate, wanted, seen):
+            was = wanted
             ui.notify("Note saved", type="positive")
 
+    def look() -> None:
+        """What somebody else has written; not while it is being changed here."""
+        nonlocal was
+        if (text.value or "").strip() == was.strip() != job.note.strip():
+            was = job.note
+            text.value = was
+
     async def rename() -> None:
-        if await _try(job.rename, (name.value or "").strip()):
+        if await _try(job.rename, (name.value or "").strip(), called):
             watch(project).look()
             ui.navigate.reload()
 
     with ui.element("section").classes("card"):
         ui.html("<h2>Note</h2>", sanitize=False)
+        ui.timer(3.0, look, immediate=False)
         text = ui.textarea(value=job.note, placeholder="What you want to remember about it").props("outlined autogrow dense").classes("full-width")
         if not project.read_only:
             with ui.element("div").classes("line"):
                 ui.button("Save note", on_click=keep_note).props("outline")
         ui.html("<h2>Second name</h2>", sanitize=False)
         with ui.element("div").classes("line"):
-            name = ui.input(value=job.alias.rpartition("/")[2], placeholder="such as best").props("outlined dense").classes("grow")
+            name = ui.input(value=called, placeholder="such as best").props("outlined dense").classes("grow")
             if not project.read_only:
                 ui.button("Save name", on_click=rename).props("outline").tooltip("A link beside the folder; files can be named through it")
 
