@@ -52,7 +52,8 @@ def test_two_servers_and_the_command_line_see_each_other(server_of: Any, tmp_pat
 def test_the_second_window_on_a_draft_is_told(server_of: Any, page: Any, tmp_path: Path) -> None:
     project = new_project(tmp_path / "p")
     write_map(project.root / "map.mrc", phantom(32, 6.0))
-    job = project.run("mask", map="map.mrc", lowpass=10, how=How(hold=True))
+    first = project.run("mask", map="map.mrc", how=How(hold=True))
+    job = project.run("mask", map=first, lowpass=10, how=How(hold=True))
     servers = [server_of("--project", str(project.root)) for _ in range(2)]
     other = page.context.browser.new_page()
     windows = list(zip(servers, (page, other)))
