@@ -136,8 +136,7 @@ def test_stop_at_a_safe_point_and_at_once_then_go_on(project: vg.Project) -> Non
     assert states(project) == ["Aborted", "Aborted"]
     jobs[0].go_on()
     assert jobs[0].state == "Scheduled" and jobs[1].state == "Aborted"
-    scheduler.step()
-    until(lambda: process_of(jobs[0]) != processes[0])
+    until(lambda: scheduler.step() and process_of(jobs[0]) != processes[0])
     assert f"--continue={jobs[0].name}" in json.loads((jobs[0].folder / "seen.json").read_text())["arguments"]
     with pytest.raises(InputError, match="is Running"):
         jobs[0].go_on()
@@ -145,6 +144,21 @@ def test_stop_at_a_safe_point_and_at_once_then_go_on(project: vg.Project) -> Non
     assert jobs[0].wait(20).state == "Succeeded"
     with pytest.raises(InputError, match="not running"):
         jobs[0].stop()
+
+
+def test_a_job_goes_on_when_its_last_process_is_gone(project: vg.Project) -> None:
+    job = project.run("refine3d", particles="a.star", reference="b.mrc", mask_diameter=100, how=ONE)
+    scheduler = Scheduler(project.root)
+    scheduler.step()
+    last = process_of(job)
+    (job.folder / "RELION_JOB_EXIT_ABORTED").touch()
+    job.go_on()
+    scheduler.step()
+    assert job.refresh().detail == "waits for its last process to end"
+    os.kill(last, signal.SIGKILL)
+    until(lambda: scheduler.step() and process_of(job) != last)
+    (project.root / "finish").touch()
+    assert job.wait(20).state == "Succeeded"
 
 
 def test_a_job_that_waits_can_be_stopped_changed_and_let_go(project: vg.Project) -> None:

@@ -98,6 +98,12 @@ def make_project(folder: Path) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def starting() -> Callable[..., Server]:
+    """start_server, for fixtures of other files."""
+    return start_server
+
+
 @pytest.fixture
 def server_of(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """start(*words) -> Server."""

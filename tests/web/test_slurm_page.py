@@ -113,7 +113,7 @@ def make_micrographs(root: Path, number: int) -> None:
     names = [f"Micrographs/{one:03d}.mrc" for one in range(number)]
     for seed, name in enumerate(names):
         with mrcfile.new(root / name) as file:
-            file.set_data(micrograph(lens, aim, 1.5, 1024, Scene(), seed))
+            file.set_data(micrograph(lens, aim, 1.5, 1024, Scene(strength=6.0), seed))
             file.voxel_size = 1.5
     (root / "micrographs.star").write_text(OPTICS + "".join(f"{name} 1\n" for name in names))
 
@@ -128,7 +128,7 @@ def test_workers_through_the_form_and_what_the_page_says_when_the_queue_loses_th
     project, page = opened
     make_micrographs(project.root, 60)
     base = page.url
-    page.goto(f"{base}/new/ctf?micrographs=micrographs.star")
+    page.goto(f"{base}/new/ctf?micrographs=micrographs.star&keep_bad=Yes")
     page.get_by_text("Where and when").click()
     page.locator(".field", has_text="Run on").locator(".q-select").click()
     page.locator(".q-menu .q-item", has_text="Cluster: slurm").click()

@@ -11,6 +11,7 @@ from verglas.api.outputs import Outputs
 from verglas.errors import InputError
 from verglas.project import ask, clean, edit, facts, graph, layout
 from verglas.project.facts import TAIL
+from verglas.project.request import JobRequest
 from verglas.project.schedule import scheduling
 from verglas.project.slots import machine
 from verglas.types.pipeline import Node, Process, State
@@ -156,22 +157,22 @@ class Job:
         kept: dict[str, Any] = {name: found.resources[name] for name in ("seed", "threads", "deterministic", "device") if name in found.resources}
         return self.project.run(found.job, how=ask.How(common=kept, cpus=min(kept.get("threads", 1), machine()[0])), **found.params)
 
-    def change(self, *, how: ask.How | None = None, **changes: Any) -> "Job":
-        """Other parameters for a job that has not begun."""
+    def change(self, was: JobRequest | None = None, /, *, how: ask.How | None = None, **changes: Any) -> "Job":
+        """Other parameters for a job that has not begun; refused where it is not any more what it `was`."""
         self.project.require_writable()
-        ask.change_request(self.project.root, self.name, self.params | named(changes), how or ask.How())
+        ask.change_request(self.project.root, self.name, self.params | named(changes), how or ask.How(), was)
         return self.refresh()
 
-    def rename(self, alias: str) -> "Job":
-        """Give it a second name; "" takes it away."""
+    def rename(self, alias: str, was: str | None = None) -> "Job":
+        """Give it a second name; "" takes it away. `was`: refused where it has another one by now."""
         self.project.require_writable()
-        edit.set_alias(self.project.root, self.name, alias)
+        edit.set_alias(self.project.root, self.name, alias, was)
         return self.refresh()
 
-    def annotate(self, text: str) -> None:
-        """Replace its note."""
+    def annotate(self, text: str, was: str | None = None) -> None:
+        """Replace its note. `was`: refused where it is another one by now."""
         self.project.require_writable()
-        facts.write_note(self.folder, text)
+        facts.write_note(self.project.root, self.name, text, was)
 
     def cleanable(self, *, harsh: bool = False) -> clean.CleanPlan:
         """What `clean` would move: files of earlier iterations; `harsh`: also images that the job can make again."""

@@ -1,7 +1,7 @@
 """A project in a script: `project = vg.open_project("."); project.run("mask", map="...").wait()`."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -123,10 +123,10 @@ class Project:
                 scheduler.step()
         return [one for one in self.jobs() if one.process.state in ("Scheduled", "Running")]
 
-    def trash(self, *jobs: "Job | str | int") -> tuple[str, ...]:
-        """Move jobs to Trash, with all that build on them."""
+    def trash(self, *jobs: "Job | str | int", expected: Iterable[str] = ()) -> tuple[str, ...]:
+        """Move jobs to Trash, with all that build on them; refused where these are others than `expected`."""
         self.require_writable()
-        return edit.trash(self.root, [one.name if isinstance(one, Job) else self.job(one).name for one in jobs])
+        return edit.trash(self.root, [one.name if isinstance(one, Job) else self.job(one).name for one in jobs], tuple(expected))
 
     def trashed(self) -> tuple[str, ...]:
         """What is in the trash."""

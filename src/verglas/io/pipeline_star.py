@@ -89,11 +89,21 @@ def _processes(source: Source) -> tuple[Process, ...]:
     types = source.texts(PROCESS_TYPE) if labelled else [process_label(one) for one in source.integers(PROCESS_TYPE_NUMBER).tolist()]
     states = source.texts(PROCESS_STATE) if labelled else [_state(source, row, one) for row, one in enumerate(source.integers(PROCESS_STATE_NUMBER))]
     names, aliases = source.texts(PROCESS_NAME), source.texts(PROCESS_ALIAS, NONE)
+    for column, values in ((PROCESS_NAME, names), (PROCESS_ALIAS, aliases)):
+        wrong = next((row for row, value in enumerate(values) if leads_out(value)), None)
+        if wrong is not None:
+            raise DataError(f"_{column} is {values[wrong]!r}, expected a folder in the project such as Refine3D/job012/",
+                            where=source.at_row(wrong), remedy="correct the value")
     for row, state in enumerate(states):
         if state not in STATES:
             raise DataError(f"_{PROCESS_STATE} is {state!r}, expected {', '.join(STATES)}", where=source.at_row(row), remedy="correct the value")
     return tuple(Process(_bare(name), kind, state, "" if alias == NONE else _bare(alias))
                  for name, kind, state, alias in zip(names, types, states, aliases))
+
+
+def leads_out(name: str) -> bool:
+    """Whether a name means another place than one below its folder. Jobs and their second names are moved and removed by them."""
+    return not name.strip("/.") or name.startswith("/") or ".." in name.split("/") or not name.isprintable()
 
 
 def _state(source: Source, row: int, number: int) -> State:

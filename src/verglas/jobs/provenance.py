@@ -73,10 +73,32 @@ def write_record(folder: Path, content: dict[str, Any]) -> None:
         path.write_text(json.dumps(content, indent=1, default=plain, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+SHAPE: dict[str, type] = {
+    "job": str, "params": dict, "inputs": list, "resources": dict, "hardware": dict, "started": str, "version": str, "command": str, "process": int,
+}
+"""What the readers of job.json rely on, where it is there."""
+
+
 def read_record(folder: Path) -> dict[str, Any]:
     """job.json of an earlier run."""
     path = folder / JOB_FILE
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        wrong = _misshapen(found)
+        if wrong:
+            raise ValueError(wrong)
+        return dict(found)
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"unreadable: {error}", where=str(path), remedy="give the folder of a verglas job") from error
+
+
+def _misshapen(found: Any) -> str:
+    """What is not as it should be, "" when all is."""
+    if not isinstance(found, dict):
+        return f"a {type(found).__name__}, expected names with values"
+    for name, kind in SHAPE.items():
+        if name in found and not isinstance(found[name], kind):
+            return f"{name} is a {type(found[name]).__name__}, expected a {kind.__name__}"
+    if not all(isinstance(one, dict) and isinstance(one.get("path"), str) for one in found.get("inputs", ())):
+        return "inputs without a path"
+    return "" if isinstance(found.get("hardware", {}).get("host", ""), str) else "the host has no name"

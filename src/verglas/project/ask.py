@@ -9,13 +9,13 @@ from typing import Any
 from verglas.cluster.queue import read_queue
 from verglas.errors import InputError
 from verglas.jobs.common import CommonParams, parse
-from verglas.jobs.folder import MARKERS, reserve
+from verglas.jobs.folder import reserve
 from verglas.jobs.job_star import write_job_star
 from verglas.jobs.registry import find
 from verglas.project import slots
 from verglas.project.facts import facts_of
 from verglas.project.layout import find_name
-from verglas.project.request import JobRequest, read_request, write_request
+from verglas.project.request import JobRequest, read_request, replace_request, same_wish, write_request
 from verglas.project.state import standing
 from verglas.project.submit import wish_of
 from verglas.project.sync import snapshot, sync
@@ -50,12 +50,16 @@ def ask(root: Path, job: str, params: Mapping[str, Any], how: How) -> str:
     return name
 
 
-def change_request(root: Path, name: str, params: Mapping[str, Any], how: How) -> None:
-    """Other parameters for a job that has not begun."""
+def change_request(root: Path, name: str, params: Mapping[str, Any], how: How, was: JobRequest | None = None) -> None:
+    """Other parameters for a job that has not begun. `was`: what was asked for when the user began to change it."""
     old = read_request(root / name)
     if old is None or old.status == "launched":
         raise InputError("has begun, or was not asked for here", where=name, remedy="clone it with the changes")
-    _leave(root / name, _request(root, old.job, params, how))
+    new = _request(root, old.job, params, how)
+    if (was is not None and not same_wish(was, old)) or not replace_request(root, name, old, new):
+        raise InputError("was changed meanwhile, in another window or by somebody else", where=name,
+                         remedy="open its form again, which shows the change; yours was not saved")
+    _leave_star(root / name, new)
     sync(root, (name,))
 
 
@@ -66,7 +70,8 @@ def go_on(root: Path, name: str, changes: Mapping[str, Any], how: How | None) ->
     if now is None or now.state == "Running":
         raise InputError(f"is {now.state if now else 'empty'}", where=name, remedy="wait for it, or stop it first")
     if request is not None and request.status != "launched":
-        write_request(folder, replace(request, status="waiting", reason=""))
+        if not replace_request(root, name, request, replace(request, status="waiting", reason="")):
+            raise InputError("has just begun, or was changed", where=name, remedy="look at it, and try again")
         return
     facts = facts_of(folder)
     job = find(facts.job) if facts.job else None
@@ -93,11 +98,13 @@ def start_again(root: Path, name: str) -> None:
 
 
 def _leave(folder: Path, request: JobRequest) -> None:
+    _leave_star(folder, request)
+    write_request(folder, request)
+
+
+def _leave_star(folder: Path, request: JobRequest) -> None:
     job = find(request.job)
     write_job_star(folder / "job.star", job, parse(job.params, dict(request.params)), continuing=False)
-    for marker in MARKERS.values():
-        (folder / marker).unlink(missing_ok=True)
-    write_request(folder, request)
 
 
 def _request(root: Path, job: str, params: Mapping[str, Any], how: How, checked: bool = True) -> JobRequest:

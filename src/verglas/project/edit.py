@@ -18,7 +18,7 @@ from verglas.project.graph import children as children_of
 from verglas.project.graph import reached
 from verglas.project.layout import TRASH, owner
 from verglas.project.queued import cancel_job
-from verglas.project.request import read_request, write_request
+from verglas.project.request import read_request, replace_request
 from verglas.project.state import QUEUE_FILE, held, standing
 from verglas.project.sync import change, snapshot, sync
 from verglas.types.pipeline import Pipeline
@@ -32,7 +32,8 @@ def stop(root: Path, name: str, *, now: bool = False) -> None:
     folder = root / name
     found, request = standing(folder), read_request(folder)
     if request is not None and request.status != "launched":
-        write_request(folder, replace(request, status="held", reason=""))
+        if not replace_request(root, name, request, replace(request, status="held", reason="")):
+            raise InputError("has just begun, or was changed", where=name, remedy="look at it, and try again")
     elif found is None or found.state != "Running":
         raise InputError(f"is not running: {found.state if found else 'empty'}", where=name, remedy="nothing is to be done")
     elif (folder / QUEUE_FILE).exists():
@@ -55,8 +56,8 @@ def _end(folder: Path) -> None:
     mark(folder, "ABORTED")
 
 
-def set_alias(root: Path, name: str, alias: str) -> None:
-    """A second name ("best" for Refine3D/best), as a link beside the folder; "" takes it away."""
+def set_alias(root: Path, name: str, alias: str, was: str | None = None) -> None:
+    """A second name ("best" for Refine3D/best), as a link beside the folder; "" takes it away. `was`: the one that it is to replace."""
     kind = name.partition("/")[0]
     full = f"{kind}/{alias}" if alias else ""
     if alias and (not ALIAS.fullmatch(alias) or re.fullmatch(r"job\d+", alias)):
@@ -64,11 +65,14 @@ def set_alias(root: Path, name: str, alias: str) -> None:
 
     def edit(pipeline: Pipeline) -> Pipeline:
         old = next(one.alias for one in pipeline.processes if one.name == name)
-        if full and full != old and (os.path.lexists(root / full) or any(one.alias == full for one in pipeline.processes)):
+        if was is not None and old.rpartition("/")[2] not in (was, alias):
+            raise InputError(f"was called {old.rpartition('/')[2] or 'nothing'!r} meanwhile", where=name, remedy="look at it again, and decide")
+        left = (root / full).is_symlink() and (root / full).readlink() == Path(Path(name).name) if full else False
+        if full and full != old and ((os.path.lexists(root / full) and not left) or any(one.alias == full for one in pipeline.processes)):
             raise InputError(f"{full} is there already", where=name, remedy="choose another name")
-        if old and (root / old).is_symlink():
+        if old and old != full and (root / old).is_symlink():
             (root / old).unlink()
-        if full:
+        if full and not left:
             (root / full).symlink_to(Path(name).name)
         return replace(pipeline, processes=tuple(replace(one, alias=full) if one.name == name else one for one in pipeline.processes))
 
@@ -81,11 +85,15 @@ def with_dependents(pipeline: Pipeline, names: Iterable[str]) -> tuple[str, ...]
     return (*names, *reached(children_of(pipeline), names))
 
 
-def trash(root: Path, names: Iterable[str]) -> tuple[str, ...]:
-    """Move jobs to Trash, with all that build on them; the names of all that went."""
+def trash(root: Path, names: Iterable[str], expected: Iterable[str] = ()) -> tuple[str, ...]:
+    """Move jobs to Trash, with all that build on them; the names of all that went. `expected`: those that the user has agreed to."""
     gone = with_dependents(snapshot(root).graph, names)
+    more = [one for one in gone if one not in set(expected)]
 
     def edit(pipeline: Pipeline) -> Pipeline:
+        if expected and more:
+            raise InputError(f"{', '.join(more)} {'builds' if len(more) == 1 else 'build'} on it meanwhile", where=str(root),
+                             remedy="look again, and decide")
         running = [one.name for one in pipeline.processes if one.name in gone and one.state == "Running"]
         if running:
             raise InputError(f"{running[0]} is running", where=str(root), remedy="stop it first")
@@ -109,11 +117,9 @@ def _to_trash(root: Path, name: str, pipeline: Pipeline) -> None:
     alias = next(one.alias for one in pipeline.processes if one.name == name)
     if alias and (root / alias).is_symlink():
         (root / alias).unlink()
-    if not folder.exists():
-        target.mkdir()
-    else:
-        folder.rename(target)
-    write_pipeline(target / JOB_PIPELINE, part_of(pipeline, (name,)))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_pipeline(folder / JOB_PIPELINE, part_of(pipeline, (name,)))
+    folder.rename(target)
     with suppress(OSError):
         folder.parent.rmdir()
 

@@ -4,11 +4,13 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
-from verglas.errors import VerglasError
+from verglas.errors import DataError, InputError, VerglasError
 from verglas.io.atomic import atomic_path
 from verglas.io.job_star import read_job
+from verglas.io.project_lock import locked
 from verglas.jobs.folder import JOB_FILE, MARKERS
 from verglas.jobs.provenance import read_record
 from verglas.jobs.registry import find
@@ -23,7 +25,8 @@ TAIL = 256 * 1024
 
 @dataclass(frozen=True)
 class Facts:
-    """`job`: name in our registry, "" where we have no such job; `params`: with our names; times with their zone, None where unknown."""
+    """`job`: name in our registry, "" where we have no such job; `params`: with our names; times with their zone, None where unknown; `problem`: why
+    nothing is known."""
 
     job: str = ""
     params: dict[str, Any] = field(default_factory=dict)
@@ -32,15 +35,23 @@ class Facts:
     command: str = ""
     started: datetime | None = None
     ended: datetime | None = None
+    problem: str = ""
 
     @property
     def seconds(self) -> float | None:
         """How long it ran, or has run until now; None where that is not known."""
-        return None if self.started is None else ((self.ended or datetime.now(UTC)) - self.started).total_seconds()
+        return None if self.started is None else max(0.0, ((self.ended or datetime.now(UTC)) - self.started).total_seconds())
 
 
 def facts_of(folder: Path) -> Facts:
-    """From job.json, else from the request, else from RELION's job.star."""
+    """From job.json, else from the request, else from RELION's job.star. One broken file must not close a page or a list."""
+    try:
+        return _facts(folder)
+    except DataError as error:
+        return Facts(ended=ended(folder), problem=str(error))
+
+
+def _facts(folder: Path) -> Facts:
     request = read_request(folder)
     if request is not None and request.status != "launched":
         return Facts(request.job, request.params, request.common)
@@ -54,8 +65,8 @@ def facts_of(folder: Path) -> Facts:
 def _recorded(folder: Path) -> Facts:
     record = read_record(folder)
     try:
-        started = datetime.fromisoformat(record["started"])
-    except (KeyError, ValueError, TypeError):
+        started = datetime.fromisoformat(record["started"]).astimezone()
+    except (KeyError, ValueError, OverflowError):
         started = None
     return Facts(str(record.get("job", "")), dict(record.get("params", {})), dict(record.get("resources", {})), str(record.get("version", "")),
                  str(record.get("command", "")), started, _told_end(folder, started) or ended(folder))
@@ -68,7 +79,7 @@ def _told_end(folder: Path, started: datetime | None) -> datetime | None:
     try:
         last = json.loads(tail(folder / "events.jsonl", 4096).splitlines()[-1])
         return started + timedelta(seconds=float(last["time"])) if last["event"] == "end" else None
-    except (ValueError, KeyError, TypeError, IndexError):
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError):
         return None
 
 
@@ -118,10 +129,15 @@ def read_note(folder: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
 
-def write_note(folder: Path, text: str) -> None:
-    """Replace the note; RELION's GUI shows and writes the same file."""
-    with atomic_path(folder / NOTE) as path:
-        path.write_text(text if text.endswith("\n") or not text else text + "\n", encoding="utf-8")
+def write_note(root: Path, name: str, text: str, was: str | None = None) -> None:
+    """Replace the note; RELION's GUI shows and writes the same file. `was`: the one that is to be replaced."""
+    with locked(root):
+        now = read_note(root / name)
+        if was is not None and now.strip() not in (was.strip(), text.strip()):
+            raise InputError(f"its note was changed meanwhile, to: {shorten(now, 300)}", where=name,
+                             remedy="add what you want to keep of it to yours, and save again")
+        with atomic_path(root / name / NOTE) as path:
+            path.write_text(text if text.endswith("\n") or not text else text + "\n", encoding="utf-8")
 
 
 def read_error(folder: Path) -> str:

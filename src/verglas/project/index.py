@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from verglas.errors import VerglasError
 from verglas.jobs.folder import JOB_FILE, MARKERS, Outcome
 from verglas.project.facts import facts_of
 from verglas.project.layout import HIDDEN
@@ -64,10 +63,7 @@ def rebuild(root: Path) -> None:
 
 
 def _read(folder: Path) -> tuple[str, float | None, float | None]:
-    try:
-        facts = facts_of(folder)
-    except VerglasError:
-        return "", None, None
+    facts = facts_of(folder)
     return facts.job, _seconds(facts.started), _seconds(facts.ended)
 
 

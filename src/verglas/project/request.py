@@ -1,12 +1,13 @@
 """What a job was asked for before it runs: .verglas_request.json in its folder."""
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from verglas.errors import DataError
 from verglas.io.atomic import atomic_path
+from verglas.io.project_lock import locked
 from verglas.jobs.journal import plain
 
 FILE, RUN_LOCK, LAUNCH_LOG = ".verglas_request.json", ".verglas_run.lock", "launch.log"
@@ -49,6 +50,20 @@ def read_request(folder: Path) -> JobRequest | None:
         return None
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise DataError(f"unreadable: {error}", where=str(path), remedy="remove the file, and ask for the job again") from error
+
+
+def replace_request(root: Path, name: str, expected: JobRequest, new: JobRequest) -> bool:
+    """Put `new` in the place of `expected`; False when it is another one by now: somebody changed it, or it was launched."""
+    with locked(root):
+        if read_request(root / name) != expected:
+            return False
+        write_request(root / name, new)
+    return True
+
+
+def same_wish(one: JobRequest, other: JobRequest) -> bool:
+    """Whether the same is asked for, whatever became of it."""
+    return replace(one, status="waiting", reason="", host="") == replace(other, status="waiting", reason="", host="")
 
 
 def write_request(folder: Path, request: JobRequest) -> None:

@@ -18,9 +18,9 @@ from verglas.project.facts import is_stuck
 from verglas.project.graph import parents
 from verglas.project.layout import HIDDEN, number_of
 from verglas.project.program import PROGRAM, environment
-from verglas.project.request import LAUNCH_LOG, RUN_LOCK, JobRequest, read_request, write_request
+from verglas.project.request import LAUNCH_LOG, RUN_LOCK, JobRequest, read_request, replace_request
 from verglas.project.seen import Seen
-from verglas.project.state import QUEUE_FILE
+from verglas.project.state import QUEUE_FILE, held
 from verglas.project.submit import submit_request, tell_queue
 from verglas.project.sync import Snapshot, sync
 from verglas.project.words import resolved, words
@@ -59,23 +59,25 @@ class Scheduler:
 
     def _try(self, name: str, request: JobRequest, pipeline: Pipeline, states: dict[str, State], full: set[str]) -> bool:
         """Whether it has begun. One that cannot, whatever becomes free, is held with the reason until the user lets it go."""
-        reason, status = _waits_for(name, request, pipeline, states), request.status
+        reason, status, now = _waits_for(name, request, pipeline, states), request.status, request
         if not reason:
             try:
                 reason = self._begin(name, request, pipeline, full)
             except VerglasError as error:
                 reason, status = f"cannot start: {str(error).splitlines()[0]}", "held"
-        if reason and (reason, status) != (request.reason, request.status):
-            write_request(self.root / name, replace(request, reason=reason, status=status))
+                now = read_request(self.root / name) or request
+        if reason and (reason, status) != (now.reason, now.status):
+            replace_request(self.root, name, now, replace(request, reason=reason, status=status))
         return not reason
 
     def _begin(self, name: str, request: JobRequest, pipeline: Pipeline, full: set[str]) -> str:
         """Why not, empty when it was started. A job that waits for slots is not overtaken by a later one that wants the same."""
+        if held(self.root / name):
+            return "waits for its last process to end"
         given = request if request.continuing else replace(request, params=resolved(pipeline, request.params))
         if request.queue:
-            _clear(self.root / name)
-            write_request(self.root / name, replace(given, status="launched", reason="", host=platform.node()))
-            submit_request(self.root, name, given)
+            if _claimed(self.root, name, request, given):
+                submit_request(self.root, name, given)
             return ""
         wanted = {"CPUs": request.cpus, "GPUs": request.gpus}
         blocked = [kind for kind, number in wanted.items() if number and kind in full]
@@ -84,10 +86,19 @@ class Scheduler:
             full |= {"GPUs"} if request.gpus and slots_free(request.cpus) else {"CPUs", "GPUs"}
             return "waits for " + " and ".join(f"{number} {kind if number > 1 else kind[:-1]}" for kind, number in wanted.items() if number)
         try:
-            self.started.append(launch(self.root, name, given, taken))
+            if _claimed(self.root, name, request, given):
+                self.started.append(launch(self.root, name, given, taken))
         finally:
             taken.close()
         return ""
+
+
+def _claimed(root: Path, name: str, request: JobRequest, given: JobRequest) -> bool:
+    """Whether it may begin: nobody has changed it since it was looked at, and nobody can from now on."""
+    if not replace_request(root, name, request, replace(given, status="launched", reason="", host=platform.node())):
+        return False
+    _clear(root / name)
+    return True
 
 
 def slots_free(cpus: int) -> bool:
@@ -110,7 +121,7 @@ def _waits_for(name: str, request: JobRequest, pipeline: Pipeline, states: dict[
 
 
 def launch(root: Path, name: str, request: JobRequest, taken: slots.Slots) -> "subprocess.Popen[bytes]":
-    """Start the job. Its lock and its slots belong to its own process; the request says so before it exists."""
+    """Start the job that was claimed. Its lock and its slots belong to its own process."""
     folder = root / name
     lock = os.open(folder / RUN_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -118,8 +129,6 @@ def launch(root: Path, name: str, request: JobRequest, taken: slots.Slots) -> "s
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise InputError("its process lives", where=name, remedy="wait for it") from error
-        _clear(folder)
-        write_request(folder, replace(request, status="launched", reason="", host=platform.node()))
         with (folder / LAUNCH_LOG).open("wb") as log:
             return subprocess.Popen(
                 [*PROGRAM, *command(name, request)], cwd=root, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,

@@ -49,7 +49,8 @@ def offers(project: Project, parameter: str) -> list[Offer]:
     made: dict[str, list[Node]] = {}
     nodes = {one.name: one for one in pipeline.nodes}
     for process, node in pipeline.outputs:
-        made.setdefault(process, []).append(nodes[node])
+        if node in nodes:
+            made.setdefault(process, []).append(nodes[node])
     found: list[Offer] = []
     for one in sorted(pipeline.processes, key=lambda process: -process.number):
         alias = f" ({one.alias.rpartition('/')[2]})" if one.alias else ""

@@ -100,6 +100,14 @@ def file_in(project: Project, name: str) -> Path:
     raise HTTPException(403, f"{name} leads out of the project, and no job has imported it.")
 
 
+def there(project: Project, name: str) -> Path | None:
+    """The file, if the server may give it."""
+    try:
+        return file_in(project, name)
+    except HTTPException:
+        return None
+
+
 def _is_named(root: Path, name: str) -> bool:
     """Whether a job hands it on, or a table that came from outside (an import) names it."""
     try:

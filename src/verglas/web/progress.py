@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from verglas.units import clock
 
-LINE = re.compile(r"(?:\d\d:\d\d:\d\d )?(?P<label>.*?) (?P<done>\d+)/(?P<total>\d+)(?P<rest>, .*)?$")
+LINE = re.compile(r"(?:\d\d:\d\d:\d\d )?(?P<label>.*?) (?P<done>\d{1,15})/(?P<total>\d{1,15})(?P<rest>, .*)?$")
 ENDED = re.compile(r"(?:\d\d:\d\d:\d\d )?(?:last )?iteration\b[^/]*: ")
 LIMIT = re.compile(r"_(A|deg|px|gb|s)$")
 UNITS = {"A": "Å", "deg": "°", "px": "px", "gb": "GB", "s": "s"}
@@ -125,11 +125,18 @@ class Events:
 
 
 def _row(line: bytes) -> dict[str, Any] | None:
+    """None where it is no event. A name with a unit, and the number of an iteration, stand for numbers; others are left out."""
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) and "event" in found else None
+    if not isinstance(found, dict) or not isinstance(found.get("event"), str):
+        return None
+    return {name: value for name, value in found.items() if _is_number(value) or not (LIMIT.search(name) or name in ("iteration", "time"))}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 def series(rows: Iterable[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:
@@ -137,7 +144,7 @@ def series(rows: Iterable[dict[str, Any]]) -> dict[str, list[tuple[float, float]
     found: dict[str, list[tuple[float, float]]] = {}
     for place, row in enumerate(rows, 1):
         for name, value in row.items():
-            if isinstance(value, int | float) and not isinstance(value, bool) and name not in ("time", "iteration") and not _unknown(name, value):
+            if _is_number(value) and name not in ("time", "iteration") and not _unknown(name, value):
                 found.setdefault(name, []).append((row.get("iteration", place), value))
     kept = {name: points for name, points in found.items() if len({value for _, value in points}) > 1}
     return dict(sorted(kept.items(), key=lambda pair: FIRST.index(pair[0]) if pair[0] in FIRST else len(FIRST)))

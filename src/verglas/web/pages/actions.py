@@ -107,7 +107,7 @@ async def _delete(project: Project, job: Job) -> None:
     others = f" With it go the jobs that build on it: {', '.join(gone[1:SHOWN])}{' ...' if len(gone) > SHOWN else ''}." if len(gone) > 1 else ""
 
     async def delete() -> None:
-        if await _do(project, lambda: project.trash(job), f"In the trash: {', '.join(gone[:5])}"):
+        if await _do(project, lambda: project.trash(job, expected=gone), f"In the trash: {', '.join(gone[:5])}"):
             ui.navigate.to(base(project))
 
     await confirm(

@@ -26,7 +26,7 @@ class Form:
     """`changed`: a job that has not begun, which gets the new parameters; else a new one is made. `old`: where and when it was to run."""
 
     def __init__(self, project: Project, job: str, given: dict[str, Any], changed: Job | None = None, old: JobRequest | None = None) -> None:
-        self.project, self.job, self.given, self.changed = project, job, given, changed
+        self.project, self.job, self.given, self.changed, self.old = project, job, given, changed, old
         self.fields: dict[str, Field] = {}
         self.looks = looks(project, job, self.fields)
         params = options(find(job).params)
@@ -160,7 +160,7 @@ class Form:
     def _ask(self, values: dict[str, Any], how: How) -> Job:
         if self.changed:
             cleared = {name: None for name in self.changed.params if name not in values}
-            return self.changed.change(how=how, **(cleared | values))
+            return self.changed.change(self.old, how=how, **(cleared | values))
         return self.project.run(self.job, how=how, **values)
 
 

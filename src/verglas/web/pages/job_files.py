@@ -9,6 +9,7 @@ from verglas.api.project import Project
 from verglas.types.pipeline import Node
 from verglas.units import file_size
 from verglas.web.inputs import producers, uses
+from verglas.web.places import there
 from verglas.web.stages import title
 from verglas.web.theme import base, job_link, missing, view_link
 from verglas.web.viewers import viewers_for, viewers_of
@@ -83,20 +84,19 @@ def kind_words(node: Node) -> str:
 
 
 def _line(project: Project, job: Job, node: Node, maker: str) -> None:
-    path = project.root / node.name
-    there = path.is_file()
+    path = there(project, node.name)
     with ui.element("div").classes("line"):
         with ui.element("div").classes("grow"):
             ui.label(kind_words(node)).style("font-weight: 500").tooltip(f"RELION calls it {node.type}")
-            ui.label(f"{node.name}  ({file_size(path.stat().st_size) if there else 'not there'})").classes("hint")
+            ui.label(f"{node.name}  ({file_size(path.stat().st_size) if path else 'not there'})").classes("hint")
         if maker and maker != job.name:
             ui.link(f"made by {maker}", job_link(project, maker))
-        for viewer in viewers_of(node) if there else ():
+        for viewer in viewers_of(node) if path else ():
             ui.button(
                 VERBS.get(viewer, viewer.replace("_", " ").capitalize()),
                 on_click=lambda viewer=viewer: ui.navigate.to(view_link(project, viewer, node.name, job.name)),
             ).props("outline dense padding='4px 12px'")
-        if there and not project.read_only:
+        if path and not project.read_only:
             _use_button(project, node)
 
 

@@ -24,7 +24,7 @@ def parameters(project: Project, job: Job) -> None:
         set_ = {name: value for name, value in facts.params.items() if name not in known or _differs(value, known[name].default)}
         rest = {name: value for name, value in facts.params.items() if name not in set_ and value is not None}
         if not facts.params:
-            missing("None are known.")
+            missing(facts.problem or "None are known.")
         ui.html(_table(set_, known), sanitize=False)
         if rest:
             with ui.expansion(f"{len(rest)} more, as by default").props("dense"):
@@ -64,32 +64,40 @@ def _words(value: Any) -> str:
 
 def note(project: Project, job: Job) -> None:
     """note.txt and the second name."""
-    read = job.note
+    was, called = job.note, job.alias.rpartition("/")[2]
 
     async def keep_note() -> None:
-        nonlocal read
-        there = job.note
-        if there != read and there.strip() != (text.value or "").strip():
-            read, text.value = there, f"{there.rstrip()}\n\n{text.value or ''}"
+        nonlocal was
+        there, wanted = job.note, text.value or ""
+        if there.strip() not in (was.strip(), wanted.strip()):
+            was, text.value = there, f"{there.rstrip()}\n\n{wanted}"
             ui.notify("Somebody else has changed this note. Both texts are here now: look at them, and save again.", type="warning", timeout=10_000)
-        elif await _try(job.annotate, text.value or ""):
-            read = job.note
+        elif await _try(job.annotate, wanted, was):
+            was = job.note
             ui.notify("Note saved", type="positive")
 
+    def look() -> None:
+        """What somebody else has written; not while it is being changed here."""
+        nonlocal was
+        if (text.value or "").strip() == was.strip() != job.note.strip():
+            was = job.note
+            text.value = was
+
     async def rename() -> None:
-        if await _try(job.rename, (name.value or "").strip()):
+        if await _try(job.rename, (name.value or "").strip(), called):
             watch(project).look()
             ui.navigate.reload()
 
     with ui.element("section").classes("card"):
         ui.html("<h2>Note</h2>", sanitize=False)
-        text = ui.textarea(value=read, placeholder="What you want to remember about it").props("outlined autogrow dense").classes("full-width")
+        ui.timer(3.0, look, immediate=False)
+        text = ui.textarea(value=was, placeholder="What you want to remember about it").props("outlined autogrow dense").classes("full-width")
         if not project.read_only:
             with ui.element("div").classes("line"):
                 ui.button("Save note", on_click=keep_note).props("outline")
         ui.html("<h2>Second name</h2>", sanitize=False)
         with ui.element("div").classes("line"):
-            name = ui.input(value=job.alias.rpartition("/")[2], placeholder="such as best").props("outlined dense").classes("grow")
+            name = ui.input(value=called, placeholder="such as best").props("outlined dense").classes("grow")
             if not project.read_only:
                 ui.button("Save name", on_click=rename).props("outline").tooltip("A link beside the folder; files can be named through it")
 
