@@ -1,5 +1,5 @@
 // A micrograph with its picks: move, zoom, filter, threshold, add and delete; the result becomes a job.
-import { address, button, choice, colour, el, get, json, keep, keys, later, made, newest, notice, number, post, sharp, slider, tick } from "./view_kit.js";
+import { address, button, choice, colour, el, get, json, keep, keys, later, made, newest, notice, number, post, sharp, slider, stem, tick } from "./view_kit.js";
 
 const BASE = 1024;
 
@@ -269,5 +269,3 @@ class Field {
     this.saver.disabled = false;
   }
 }
-
-function stem(name) { return name.split("/").pop().replace(/\.\w+$/, ""); }

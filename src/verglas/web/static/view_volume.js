@@ -1,5 +1,5 @@
 // A map as three linked slices, alone, beside another map, or minus it, with a mask over it; and as a surface on the second tab.
-import { address, button, choice, colour, el, get, json, keep, keys, named, newest, notice, number, slider } from "./view_kit.js";
+import { address, button, choice, colour, el, get, json, keep, keys, named, newest, notice, number, slider, stem } from "./view_kit.js";
 
 const AXES = ["z", "y", "x"], ACROSS = [[2, 1], [2, 0], [1, 0]]; // axis of the columns and of the rows of each slice
 const TALLEST = 64; // per cent of the window that a slice may be high
@@ -91,8 +91,7 @@ function pane(axis, state, config, role, redraw, say) {
   const canvas = el("canvas", { className: "vg-slice", role: "img" }), cross = el("canvas", { className: "vg-cross" });
   const go = place => { state.at[axis] = Math.max(0, Math.min(shape[axis] - 1, place)); redraw(); };
   const move = slider(name, { low: 0, high: shape[axis] - 1, step: 1, value: state.at[axis], help: `Slice along ${name}.` }, go);
-  const stem = config.file.split("/").pop().replace(/\.\w+$/, "");
-  const png = button("PNG", () => keep(canvas, `${stem}_${{ other: "second_", minus: "difference_" }[role()] || ""}${name}${state.at[axis]}.png`), "Keep this slice as a picture.", "small");
+  const png = button("PNG", () => keep(canvas, `${stem(config.file)}_${{ other: "second_", minus: "difference_" }[role()] || ""}${name}${state.at[axis]}.png`), "Keep this slice as a picture.", "small");
   const help = `${AXES[columns]} to the right, ${AXES[rows]} upwards. Click: the other slices come here. Wheel or arrow keys: next slice.`;
   const frame = el("div", { className: "vg-frame", title: help }, canvas, cross);
   Object.assign(frame.style, { aspectRatio: ratio, width: `min(100%, ${TALLEST * ratio}vh)` });
