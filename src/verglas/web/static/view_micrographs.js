@@ -37,7 +37,7 @@ class Field {
       value => { this.threshold = value; this.draw(); });
     this.cut.hidden = true;
     this.adding = tick("Add and delete picks", false, value => { this.canvas.style.cursor = value ? "crosshair" : "grab"; },
-      "Click beside a pick to add one; click on a pick to delete it.");
+      "Click where there is none to add a pick; click near the middle of a pick to delete it.");
     this.told = el("span", { className: "vg-note" });
     this.ring = slider("Circle", { low: 10, high: 600, step: 1, value: this.diameter, unit: "Å", help: "Diameter of the circles." },
       value => { this.diameter = value; this.draw(); });
@@ -238,7 +238,7 @@ class Field {
     const on = this.picks.filter(one => this.threshold === null || one[2] >= this.threshold)
       .map(one => [Math.hypot(one[0] - x, one[1] - y), one]).sort((a, b) => a[0] - b[0])[0];
     const best = Math.max(0, ...this.picks.map(one => one[2]));
-    if (on && on[0] < radius) this.picks = this.picks.filter(one => one !== on[1]);
+    if (on && on[0] < 0.6 * radius) this.picks = this.picks.filter(one => one !== on[1]);
     else if (x >= 0 && y >= 0 && x < this.size.width && y < this.size.height) this.picks = [...this.picks, [x, y, best]];
     else return;
     this.edits.set(this.name(), this.picks);
