@@ -29,7 +29,8 @@ uvicorn.run(build(), host="127.0.0.1", port=int(sys.argv[2]), log_level="warning
 FETCH = """async url => { const start = performance.now(); const a = await fetch(url); await a.arrayBuffer();
 return [performance.now() - start, a.status]; }"""
 READY = """window.ready = 0; new MutationObserver(() => {
-if (!ready && document.querySelector('canvas[data-ready=true], canvas[data-shown], .ag-cell')) ready = performance.now(); }).observe(document, {subtree: true, childList: true, attributes: true});"""
+if (!ready && document.querySelector('canvas[data-ready=true], canvas[data-shown], .ag-cell')) ready = performance.now();
+}).observe(document, {subtree: true, childList: true, attributes: true});"""
 STEPS = """async axis => { const frame = document.querySelectorAll('.vg-frame')[axis], canvas = frame.querySelector('canvas.vg-slice'), times = [];
 for (let k = 0; k < 30; k++) { const old = canvas.dataset.shown, start = performance.now();
 frame.dispatchEvent(new KeyboardEvent('keydown', {key: k % 2 ? 'PageDown' : 'ArrowUp'}));
