@@ -98,6 +98,13 @@ def test_unsound_picks_make_no_job(small, body: dict) -> None:
     assert sorted(map(str, small.project.root.rglob("*"))) == before
 
 
+@pytest.mark.parametrize("without", [["no.mrc"], ["mic.mrc", "mic2.mrc"], [], "mic.mrc", [1], None, ["../secret.mrcs"]])
+def test_an_unsound_choice_of_micrographs_makes_no_job(small, without: object) -> None:
+    before = sorted(map(str, small.project.root.rglob("*")))
+    assert 400 <= small.post("/picks/subset", {"file": "particles.star", "without": without}).status_code < 500
+    assert sorted(map(str, small.project.root.rglob("*"))) == before
+
+
 def test_the_tutorial_in_every_viewer(bgal) -> None:
     found = bgal.get("/classes", file="Class2D/job010/run_it025_model.star").json()
     assert found["total"] == 50 and sum(one["members"] for one in found["classes"]) == 2374
