@@ -28,8 +28,13 @@ uvicorn.run(build(), host="127.0.0.1", port=int(sys.argv[2]), log_level="warning
 """
 FETCH = """async url => { const start = performance.now(); const a = await fetch(url); await a.arrayBuffer();
 return [performance.now() - start, a.status]; }"""
-READY = """window.ready = 0; new MutationObserver(() => { if (!ready && document.querySelector('canvas[data-ready=true], .ag-cell'))
-ready = performance.now(); }).observe(document, {subtree: true, childList: true, attributes: true});"""
+READY = """window.ready = 0; new MutationObserver(() => {
+if (!ready && document.querySelector('canvas[data-ready=true], canvas[data-shown], .ag-cell')) ready = performance.now();
+}).observe(document, {subtree: true, childList: true, attributes: true});"""
+STEPS = """async axis => { const frame = document.querySelectorAll('.vg-frame')[axis], canvas = frame.querySelector('canvas.vg-slice'), times = [];
+for (let k = 0; k < 30; k++) { const old = canvas.dataset.shown, start = performance.now();
+frame.dispatchEvent(new KeyboardEvent('keydown', {key: k % 2 ? 'PageDown' : 'ArrowUp'}));
+while (canvas.dataset.shown === old) await new Promise(next => setTimeout(next, 1)); times.push(performance.now() - start); } return times; }"""
 MEANWHILE = """async ([slow, quick]) => { let done = false; const start = performance.now(), times = [];
 const work = fetch(slow).then(a => a.arrayBuffer()).then(() => { done = true; });
 while (!done) { const begun = performance.now(); await (await fetch(quick)).arrayBuffer(); times.push(performance.now() - begun); }
@@ -114,26 +119,34 @@ def measure(engine, base: str) -> None:
         print(f"{title}: {milliseconds / 1000:.3f} s")
         return milliseconds
 
+    def told(title: str, times: list[float]) -> None:
+        print(f"{title}: median {statistics.median(times) / 1000:.3f} s, most {max(times) / 1000:.3f} s")
+
     page.goto(f"{base}/view/plots?file=picks.star")
+    page.goto(f"{base}/view/volume?file=map32.mrc", wait_until="commit")
+    page.wait_for_selector("canvas[data-shown]", timeout=60000)
+    print(f"page with the first slice of 512³ drawn, never opened before: {page.evaluate('ready') / 1000:.3f} s")
+    for axis, name in enumerate("zyx"):
+        told(f"from a key to the next slice along {name} on the page", page.evaluate(STEPS, axis))
     for kind in ("map32", "map16"):
         fetch(f"{kind} 512³, facts and contrast", f"/volume?file={kind}.mrc")
         fetch(f"{kind} 512³, first slice", f"/volume/slice?file={kind}.mrc&axis=0&index=255")
         for axis, name in enumerate("zyx"):
             times = [page.evaluate(FETCH, f"{base}/data/volume/slice?file={kind}.mrc&axis={axis}&index={k}")[0] for k in range(40, 460, 30)]
-            print(f"{kind} 512³, further slices along {name}: median {statistics.median(times) / 1000:.3f} s, most {max(times) / 1000:.3f} s")
+            told(f"{kind} 512³, further slices along {name}", times)
 
     def meanwhile(title: str, slow: str) -> None:
         """Slices that are asked for while something slow is made."""
         whole, times = page.evaluate(MEANWHILE, [f"{base}/data{slow}", f"{base}/data/volume/slice?file=map32.mrc&axis=0&index=200"])
-        print(f"{title}: {whole / 1000:.3f} s; slices meanwhile: median {statistics.median(times) / 1000:.3f} s, most {max(times) / 1000:.3f} s")
+        told(f"{title}: {whole / 1000:.3f} s; slices meanwhile", times)
 
     meanwhile("surface of map32 reduced to 128³, first", "/volume/surface?file=map32.mrc")
     meanwhile("surface of map16 reduced to 128³, first", "/volume/surface?file=map16.mrc")
     fetch("surface, another threshold", "/volume/surface?file=map32.mrc&level=20")
-    for told in ("with all scripts loaded anew", "again"):
+    for when in ("with all scripts loaded anew", "again"):
         page.goto(f"{base}/view/micrographs?file=picks.star", wait_until="commit")
         page.wait_for_selector("canvas[data-ready=true]", timeout=60000)
-        print(f"page with the micrograph of 4096² and 1,000 picks drawn, {told}: {page.evaluate('ready') / 1000:.3f} s")
+        print(f"page with the micrograph of 4096² and 1,000 picks drawn, {when}: {page.evaluate('ready') / 1000:.3f} s")
     fetch("micrograph of 4096², another filter", "/image/picture?file=mic.mrc&lowpass=20")
     page.goto(f"{base}/view/table?file=million.star", wait_until="commit")
     page.wait_for_selector(".ag-cell", timeout=60000)

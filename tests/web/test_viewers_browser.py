@@ -156,10 +156,15 @@ def look(server_of: Any, page: Any, project: Path) -> Callable[[str, str, str], 
 
 def made(page: Any, button: str) -> str:
     """Press the button; the job that is made."""
+    links = page.locator(".vg-notice a:visible")
+    before = links.all_inner_texts()
     page.get_by_role("button", name=button, exact=True).click()
-    link = page.locator(".vg-notice a:visible")
-    link.wait_for(timeout=60000)
-    return str(link.inner_text())
+    for _ in range(600):
+        now = links.all_inner_texts()
+        if now and now != before:
+            return str(now[0])
+        page.wait_for_timeout(100)
+    raise AssertionError(f"no job of {button}: {page.locator('.vg-notice').all_inner_texts()}")
 
 
 def downloaded(page: Any, what: Any) -> bytes:

@@ -76,7 +76,11 @@ def test_edited_picks_are_a_job_with_all_others_unchanged(small) -> None:
     node = Node("Import/job001/micrographs.star", "MicrographGroupMetadata.star.relion")
     write_pipeline(root / PIPELINE, replace(read_pipeline(root / PIPELINE), nodes=(node,)))
     listed = small.get("/picks", file="particles.star").json()["micrographs"]
-    assert [(one["name"], one["picks"], one["there"]) for one in listed] == [("mic2.mrc", 15, True), ("mic.mrc", 15, True)]
+    assert [(one["name"], one["picks"]) for one in listed] == [("mic2.mrc", 15), ("mic.mrc", 15)]
+    assert small.get("/picks/of", file="particles.star", micrograph="mic.mrc").json()["there"]
+    (root / "mic.mrc").rename(root / "away.mrc")
+    assert not small.get("/picks/of", file="particles.star", micrograph="mic.mrc").json()["there"]
+    (root / "away.mrc").rename(root / "mic.mrc")
     answer = small.post("/picks/save", {"file": "particles.star", "edits": {"mic.mrc": [[1.5, 2.5, 0.9], [3, 4, 0.2]]}, "threshold": 0.1})
     assert answer.status_code == 200, answer.text
     job = small.project.job(answer.json()["job"])
@@ -95,6 +99,13 @@ def test_edited_picks_are_a_job_with_all_others_unchanged(small) -> None:
 def test_unsound_picks_make_no_job(small, body: dict) -> None:
     before = sorted(map(str, small.project.root.rglob("*")))
     assert 400 <= small.post("/picks/save", {"file": "particles.star"} | body).status_code < 500
+    assert sorted(map(str, small.project.root.rglob("*"))) == before
+
+
+@pytest.mark.parametrize("without", [["no.mrc"], ["mic.mrc", "mic2.mrc"], [], "mic.mrc", [1], None, ["../secret.mrcs"]])
+def test_an_unsound_choice_of_micrographs_makes_no_job(small, without: object) -> None:
+    before = sorted(map(str, small.project.root.rglob("*")))
+    assert 400 <= small.post("/picks/subset", {"file": "particles.star", "without": without}).status_code < 500
     assert sorted(map(str, small.project.root.rglob("*"))) == before
 
 

@@ -144,6 +144,12 @@ def test_classes_become_a_select_job(small) -> None:
 @pytest.mark.parametrize("body", [
     {"rows": [999]}, {"rows": [-1]}, {"rows": [10**30]}, {"rows": []}, {"where": [{"column": "rlnCoordinateX", "low": -1.0}]},
     {"where": [{"column": "rlnImageName", "low": 1}]}, {"where": [{"column": "x", "text": "a"}]}, {"rows": "all"}, {"where": [{"low": "NaN"}]},
+    {"where": [{"x": "rlnCoordinateX", "y": "rlnCoordinateY", "corners": [[0, 0], [1, 1]]}]},
+    {"where": [{"x": "rlnCoordinateX", "y": "rlnImageName", "corners": [[0, 0], [1, 1], [0, 1]]}]},
+    {"where": [{"x": "rlnCoordinateX", "y": "rlnCoordinateY", "corners": [[0, 0], [1, "inf"], [0, 1]]}]},
+    {"where": [{"x": "rlnCoordinateX", "y": "rlnCoordinateY", "corners": [[0, 0], [1], [0, 1]]}]},
+    {"where": [{"column": "rlnClassNumber", "values": [1.0] * 20_000}]}, {"where": [{"column": "rlnClassNumber", "values": [9.0]}]},
+    {"where": [{"column": "rlnClassNumber", "values": [1.0], "low": 1.0}]}, {"rows": [1], "without": "yes"},
     {"file": "../secret.mrcs", "rows": [1]}, {"block": "optics", "rows": [1]}, {"file": "map.mrc", "rows": [1]},
 ])
 def test_an_unsound_subset_makes_no_job(small, body: dict) -> None:

@@ -48,14 +48,14 @@ def listed(project: InProject, file: Name) -> dict[str, Any]:
     """The micrographs of a table."""
     found = picks.fields(project, file)
     return {"diameter": known(picks.diameter(project, file)),
-            "micrographs": [{"name": one.name, "picks": one.picks, "there": picks.is_there(project, one.name)} for one in found]}
+            "micrographs": [{"name": one.name, "picks": one.picks} for one in found]}
 
 
 @router.get("/picks/of")
 def of_micrograph(project: InProject, file: Name, micrograph: Name) -> dict[str, Any]:
-    """Centres in pixels of the micrograph, and figures of merit."""
+    """Centres in pixels of the micrograph, figures of merit, and whether the micrograph itself can be shown."""
     found = picks.picks_of(project, file, micrograph)
-    return {"xy": np.round(found.xy, 2).tolist(), "fom": [known(one) for one in found.fom.tolist()]}
+    return {"xy": np.round(found.xy, 2).tolist(), "fom": [known(one) for one in found.fom.tolist()], "there": picks.is_there(project, micrograph)}
 
 
 class Edited(BaseModel):

@@ -4,12 +4,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from fastapi import APIRouter, Response
+from fastapi.responses import FileResponse
 
 from verglas.errors import InputError
 from verglas.report.class_sections import class_sections
 from verglas.report.load import load_report
 from verglas.report.load_tables import read_postprocess
-from verglas.report.page import section_html
+from verglas.report.page import STYLE, section_html
 from verglas.report.plots_fsc import fsc_postprocess, guinier_of_postprocess
 from verglas.report.sections import Card, Part, Section, make_section, resolution_section, view_section
 from verglas.web.data.answers import Answers, FileIn, stamp
@@ -28,6 +29,12 @@ def plots(path: FileIn) -> Response:
     curves = "postprocess" in path.name or "fsc" in path.name
     html, live = _of_file(*stamp(path)) if curves else _of_folder(*stamp(path), *_news(path.parent))
     return Response(html, media_type="text/html; charset=utf-8", headers={"X-Live": str(int(live))})
+
+
+@router.get("/plots/style")
+def style() -> FileResponse:
+    """How a report looks; its colours are set by the page."""
+    return FileResponse(STYLE, media_type="text/css", headers={"Cache-Control": "no-cache"})
 
 
 def _news(folder: Path) -> tuple[int, int]:
@@ -59,7 +66,7 @@ def of_postprocess(path: Path) -> tuple[Section, ...]:
     fsc: Part = NO_CURVES
     if post.frequency.size:
         fsc = Card("Fourier shell correlation of the half maps", fsc_postprocess(post),
-                   "Good: falls once and stays near 0; the randomised curve falls early.")
+                   "Good: falls once and stays near 0; the randomised curve falls early.", wide=True)
     guinier: Part = NO_CURVES
     if post.guinier_x.size and post.guinier:
         guinier = Card("Guinier plot", guinier_of_postprocess(post), "Good: straight beyond 10 Å; its slope is a quarter of the B-factor.")

@@ -26,6 +26,7 @@ KINDS = {
     "ParticlesData": "Particles",
     "Image2DStack": "Class averages",
     "DensityMap": "Map",
+    "Image3D": "Local resolution",
     "Mask3D": "Mask",
     "ModelData": "Classes",
     "OptimiserData": "State of the run",

@@ -72,7 +72,6 @@ export function slider(title, { low, high, step = "any", value, unit = "", help 
     input.value = wanted;
     tell();
   };
-  label.value = () => Number(input.value);
   return label;
 }
 
@@ -134,6 +133,9 @@ export function named(file) {
   const parts = file.split("/");
   return [file, parts.length > 2 ? `${parts.slice(0, 2).join("/")}: ${parts.slice(2).join("/")}` : file];
 }
+
+// Its last name without ending, for pictures that are kept.
+export function stem(file) { return file.split("/").pop().replace(/\.\w+$/, ""); }
 
 // What a canvas shows, as a file of the user.
 export function keep(canvas, name) {

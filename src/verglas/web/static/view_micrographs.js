@@ -1,5 +1,5 @@
 // A micrograph with its picks: move, zoom, filter, threshold, add and delete; the result becomes a job.
-import { address, button, choice, colour, el, get, json, keep, keys, later, made, newest, notice, number, post, sharp, slider, tick } from "./view_kit.js";
+import { address, button, choice, colour, el, get, json, keep, keys, later, made, newest, notice, number, post, sharp, slider, stem, tick } from "./view_kit.js";
 
 const BASE = 1024;
 
@@ -37,7 +37,7 @@ class Field {
       value => { this.threshold = value; this.draw(); });
     this.cut.hidden = true;
     this.adding = tick("Add and delete picks", false, value => { this.canvas.style.cursor = value ? "crosshair" : "grab"; },
-      "Click beside a pick to add one; click on a pick to delete it.");
+      "Click where there is none to add a pick; click near the middle of a pick to delete it.");
     this.told = el("span", { className: "vg-note" });
     this.ring = slider("Circle", { low: 10, high: 600, step: 1, value: this.diameter, unit: "Å", help: "Diameter of the circles." },
       value => { this.diameter = value; this.draw(); });
@@ -69,15 +69,18 @@ class Field {
     const name = this.name();
     this.say.clear();
     try {
-      await Promise.all([this.load(name), this.list[this.at].there ? this.measure(name) : null]);
-      if (!this.list[this.at].there) {
-        const xs = this.picks.map(one => one[0]), ys = this.picks.map(one => one[1]);
-        this.size = { width: 1.05 * Math.max(100, ...xs), height: 1.05 * Math.max(100, ...ys), pixel: null };
+      const one = this.list[this.at];
+      await this.load(name);
+      if (one.there) await this.measure(name);
+      if (name !== this.name()) return;
+      if (!one.there) {
+        const [width, height] = [0, 1].map(k => -1.05 * Math.min(-100, least(this.picks.map(one => -one[k]))));
+        this.size = { width, height, pixel: null };
         this.say.fail(new Error(`The file ${name} is not there, so only its picks are shown.`));
       }
       this.fit();
       this.draw();
-      if (this.list[this.at].there) this.fetchBase();
+      if (one.there) this.fetchBase();
     } catch (error) { this.say.fail(error); }
   }
 
@@ -89,10 +92,12 @@ class Field {
   async load(name) {
     if (!this.edits.has(name) && !this.kept.has(name)) {
       const found = await json(address(this.config, "/picks/of", { file: this.config.file, micrograph: name }));
+      this.list.find(one => one.name === name).there = found.there;
       this.kept.set(name, found.xy.map((xy, k) => [xy[0], xy[1], found.fom[k] ?? 0]));
     }
+    if (name !== this.name()) return;
     this.picks = this.edits.get(name) || this.kept.get(name);
-    const values = this.picks.map(one => one[2]).filter(value => value > -900), low = Math.min(...values), high = Math.max(...values);
+    const values = this.picks.map(one => one[2]).filter(value => value > -900), low = least(values), high = -least(values.map(value => -value));
     this.cut.hidden = !(high > low);
     if (high > low) this.cut.set(this.threshold ?? low, Math.min(low, this.threshold ?? low), high);
   }
@@ -237,8 +242,8 @@ class Field {
     const y = (event.clientY - area.top) / this.view.scale + this.view.y - 0.5, radius = this.radius();
     const on = this.picks.filter(one => this.threshold === null || one[2] >= this.threshold)
       .map(one => [Math.hypot(one[0] - x, one[1] - y), one]).sort((a, b) => a[0] - b[0])[0];
-    const best = Math.max(0, ...this.picks.map(one => one[2]));
-    if (on && on[0] < radius) this.picks = this.picks.filter(one => one !== on[1]);
+    const best = Math.max(0, -least(this.picks.map(one => -one[2])));
+    if (on && on[0] < 0.6 * radius) this.picks = this.picks.filter(one => one !== on[1]);
     else if (x >= 0 && y >= 0 && x < this.size.width && y < this.size.height) this.picks = [...this.picks, [x, y, best]];
     else return;
     this.edits.set(this.name(), this.picks);
@@ -270,4 +275,4 @@ class Field {
   }
 }
 
-function stem(name) { return name.split("/").pop().replace(/\.\w+$/, ""); }
+function least(values) { return values.reduce((found, value) => Math.min(found, value), Infinity); } // Math.min takes some ten thousand only

@@ -6,7 +6,8 @@ const VARIABLES = ["--paper", "--card", "--ink", "--muted", "--grid", "--line", 
 
 export async function mount(root, config) {
   root.classList.add("vg");
-  const say = notice(), page = el("div", { textContent: "Drawing …" }), live = el("div", { className: "vg-note", hidden: true, textContent: "The job is running: this page follows it." });
+  const say = notice(), page = el("div", { className: "vg-report" }), inside = el("div", { textContent: "Drawing …" }), live = el("div", { className: "vg-note", hidden: true, textContent: "The job is running: this page follows it." });
+  page.attachShadow({ mode: "open" }).append(el("link", { rel: "stylesheet", href: address(config, "/plots/style") }), inside); // the report's own style, for it alone
   root.replaceChildren(say, live, page);
   let shown = "";
   const look = async () => {
@@ -14,11 +15,11 @@ export async function mount(root, config) {
     try {
       const answer = await get(address(config, "/plots", { file: config.file })), text = await answer.text();
       live.hidden = answer.headers.get("X-Live") !== "1";
-      if (text !== shown) page.replaceChildren(...drawn(text));
+      if (text !== shown) inside.replaceChildren(...drawn(text));
       shown = text;
       say.clear();
       if (!live.hidden) setTimeout(look, PAUSE);
-    } catch (error) { page.replaceChildren(); say.fail(error); }
+    } catch (error) { inside.replaceChildren(); say.fail(error); }
   };
   await look();
 }
@@ -31,7 +32,10 @@ function drawn(text) {
     if (/^on/i.test(name) || /^\s*javascript:/i.test(value)) one.removeAttribute(name);
   for (const card of parts.querySelectorAll(".card")) {
     const svg = card.querySelector(".plot svg"), title = card.querySelector("h3");
-    if (svg && title) title.append(button("PNG", () => picture(svg, title.firstChild.textContent), "Keep this plot as a picture.", "small"));
+    if (!svg || !title) continue;
+    const words = title.textContent, png = button("PNG", () => picture(svg, words), "Keep this plot as a picture.");
+    png.part = "png";
+    title.append(png);
   }
   return [...document.adoptNode(parts).childNodes];
 }

@@ -1,5 +1,5 @@
 // The surface of a map at a threshold, alone or beside another: triangles from the server, drawn with WebGL.
-import { address, button, choice, el, get, json, keep, keys, named, newest, number, slider } from "./view_kit.js";
+import { address, button, choice, el, get, json, keep, keys, named, newest, number, slider, stem } from "./view_kit.js";
 
 const VERTEX = `#version 300 es
 in vec3 point; in vec3 normal; in float value;
@@ -97,8 +97,8 @@ async function surface(config, file, camera, say, tell) {
   one.slider = title => slider(title, { low: levels.from, high: levels.to, value: levels.usual, help: "Density at which the surface is drawn." }, value => { one.level = value; one.load(); });
   one.colourBy = async value => { Object.assign(one, { colour: value, range: null }); await one.load(); };
   one.recolour = (low, high) => { one.range = [low ?? one.range[0], high ?? one.range[1]]; scene.recolour(one.range); key(); };
-  one.png = () => { scene.draw(); keep(canvas, `${name.replace(/\.\w+$/, "")}_surface.png`); };
-  one.end = () => { camera.scenes = camera.scenes.filter(other => other !== scene); one.box.remove(); };
+  one.png = () => { scene.draw(); keep(canvas, `${stem(file)}_surface.png`); };
+  one.end = () => { camera.scenes = camera.scenes.filter(other => other !== scene); scene.end(); one.box.remove(); };
   if (camera.scenes.length > 1) await one.load();
   return one;
 }
@@ -173,6 +173,7 @@ function drawing(canvas, camera) {
     gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, mesh.triangles, gl.DYNAMIC_DRAW);
     camera.draw();
   };
+  scene.end = () => gl.getExtension("WEBGL_lose_context")?.loseContext(); // a browser keeps few of them
   scene.recolour = ends => { range = ends; camera.draw(); };
   camera.scenes.push(scene);
   move(canvas, camera);

@@ -1,5 +1,5 @@
 // A map as three linked slices, alone, beside another map, or minus it, with a mask over it; and as a surface on the second tab.
-import { address, button, choice, colour, el, get, json, keep, keys, named, newest, notice, number, slider } from "./view_kit.js";
+import { address, button, choice, colour, el, get, json, keep, keys, named, newest, notice, number, slider, stem } from "./view_kit.js";
 
 const AXES = ["z", "y", "x"], ACROSS = [[2, 1], [2, 0], [1, 0]]; // axis of the columns and of the rows of each slice
 const TALLEST = 64; // per cent of the window that a slice may be high
@@ -91,11 +91,11 @@ function pane(axis, state, config, role, redraw, say) {
   const canvas = el("canvas", { className: "vg-slice", role: "img" }), cross = el("canvas", { className: "vg-cross" });
   const go = place => { state.at[axis] = Math.max(0, Math.min(shape[axis] - 1, place)); redraw(); };
   const move = slider(name, { low: 0, high: shape[axis] - 1, step: 1, value: state.at[axis], help: `Slice along ${name}.` }, go);
-  const stem = config.file.split("/").pop().replace(/\.\w+$/, "");
-  const png = button("PNG", () => keep(canvas, `${stem}_${{ other: "second_", minus: "difference_" }[role()] || ""}${name}${state.at[axis]}.png`), "Keep this slice as a picture.", "small");
+  const png = button("PNG", () => keep(canvas, `${stem(config.file)}_${{ other: "second_", minus: "difference_" }[role()] || ""}${name}${state.at[axis]}.png`), "Keep this slice as a picture.", "small");
   const help = `${AXES[columns]} to the right, ${AXES[rows]} upwards. Click: the other slices come here. Wheel or arrow keys: next slice.`;
   const frame = el("div", { className: "vg-frame", title: help }, canvas, cross);
   Object.assign(frame.style, { aspectRatio: ratio, width: `min(100%, ${TALLEST * ratio}vh)` });
+  let drawn = ""; // what the picture was made from
   const draw = newest(async () => {
     const kind = role(), index = state.at[axis], { low, high, second } = state;
     if (!kind) return;
@@ -104,10 +104,12 @@ function pane(axis, state, config, role, redraw, say) {
     const url = kind === "minus" ? address(config, "/volume/difference", { file, other: state.other, axis, index, width: state.reach })
       : kind === "other" ? address(config, "/volume/slice", { file, axis, index: Math.floor((index + 0.5) / shape[axis] * second.shape[axis]) })
       : address(config, "/volume/slice", { file, axis, index, low, high });
+    lines(cross, axis, state);
+    if (drawn === url + state.mask) return;
     try {
       const [grey, mask] = await Promise.all([pixels(url), state.mask ? pixels(address(config, "/volume/slice", { file: state.mask, axis, index, low: 0, high: 1 })) : null]);
       paint(canvas, grey, kind === "other" ? null : mask);
-      lines(cross, axis, state);
+      drawn = url + state.mask;
       canvas.setAttribute("aria-label", `${file.split("/").pop()}, slice ${index} along ${name}`);
       canvas.dataset.shown = `${kind} ${index}`;
     } catch (error) { say.fail(error); }
@@ -143,11 +145,11 @@ function paint(canvas, grey, mask) {
     out[4 * k + 2] = value * (0.75 + 0.25 * inside);
     out[4 * k + 3] = 255;
   }
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  canvas.getContext("2d", { willReadFrequently: true }).putImageData(image, 0, 0); // written whole each time: quicker without the GPU
 }
 
 function lines(canvas, axis, state) {
-  const [columns, rows] = ACROSS[axis], width = canvas.width = 2 * canvas.clientWidth, height = canvas.height = 2 * canvas.clientHeight, pen = canvas.getContext("2d");
+  const [columns, rows] = ACROSS[axis], width = canvas.width = 2 * canvas.clientWidth, height = canvas.height = 2 * canvas.clientHeight, pen = canvas.getContext("2d", { willReadFrequently: true });
   const x = (state.at[columns] + 0.5) / state.facts.shape[columns] * width, y = height - (state.at[rows] + 0.5) / state.facts.shape[rows] * height;
   pen.strokeStyle = "rgba(120, 200, 255, .6)";
   pen.lineWidth = 2;
