@@ -17,7 +17,9 @@ from verglas.web.watch import watch
 MOST = 60
 """Files that are offered; the last jobs come first."""
 LABELS = {
-    "ctf": "CTF", "lowpass": "Low-pass", "min_fom": "Least figure of merit",
+    "ctf": "CTF", "lowpass": "Low-pass", "min_fom": "Least figure of merit", "white": "Particles are bright", "threshold_sd": "Least answer",
+    "max_sd": "Highest answer", "false_rate": "Share of false picks", "keep_maps": "Keep the maps of answers", "keep_bad": "Keep bad fits",
+    "use_no_dw": "Without dose weighting", "use_power_spectra": "Use stored power spectra", "tilt": "Fit the tilt", "thickness": "Fit the thickness",
     "cs": "Cs", "snr": "SNR", "mtf": "MTF", "tau": "Regularisation (T)", "healpix_order": "First angular step",
     "local_from_order": "Local searches from step", "psi_step": "In-plane angular step", "initial_lowpass": "Initial low-pass",
     "absolute_greyscale": "Reference has the grey scale of the particles", "bfactor": "B-factor", "ctf_correction": "CTF correction",

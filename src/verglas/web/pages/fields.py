@@ -13,6 +13,7 @@ from verglas.project.layout import in_project
 from verglas.project.words import is_file
 from verglas.web.inputs import choices, complaint, label_of, offers, takes_several, value_of
 from verglas.web.pages.folders import choose_file
+from verglas.web.pages.textbox import TextBox
 
 ORDERS = {
     "healpix_order": "Angle between the orientations that are tried first, everywhere. Finer takes four times as long or more for each step.",
@@ -42,11 +43,12 @@ class Field:
         start = given if given is not None else one.default
         self.files = is_file(one) or takes_several(one)
         narrow = not self.files and one.annotation is not str
-        with ui.element("div").classes("field narrow" if narrow else "field"):
+        self.trouble: ui.label | None = None
+        with ui.element("div").classes("field narrow" if narrow else "field") as self.row:
             must = "<b class='must' title='needed'> *</b>" if one.required else ""
             ui.html(
                 f"<span class='name' title='On the command line: {escape(one.flag, True)}'>{escape(label_of(one.name))}{must}</span>"
-                f"<span class='help hint'>{escape(_help(one))}</span>",
+                f"<span class='help hint'>{escape(_help(one))}</span>{f'<i>{escape(one.unit)}</i>' if one.unit else ''}",
                 sanitize=False,
             ).classes("words")
             if self.files or look:
@@ -67,10 +69,8 @@ class Field:
                 empty | {str(value): step_words(value) if one.name in ORDERS else str(value) for value in known},
                 value=_text(start) if _text(start) in (*map(str, known), *empty) else None
             ).props("outlined dense")
-        control = ui.input(value=_text(start), placeholder="" if one.required else "not set").props(
-            f"outlined dense hide-bottom-space error-message='' {f'suffix={chr(34)}{one.unit}{chr(34)}' if one.unit else ''}"
-        )
-        control.on("blur", self.check)
+        control = TextBox(_text(start), "" if one.required else "not set")
+        control.on("blur", self.check, args=[])
         return control
 
     def _buttons(self, look: Callable[[], Awaitable[None]] | None) -> None:
@@ -118,8 +118,14 @@ class Field:
         return not wrong
 
     def complain(self, text: str) -> None:
-        if isinstance(self.control, ui.input | ui.select):
-            self.control.error = text or None
+        if isinstance(self.control, TextBox):
+            self.control.complain(bool(text))
+        if text and self.trouble is None:
+            with self.row:
+                self.trouble = ui.label().classes("trouble")
+        if self.trouble is not None:
+            self.trouble.set_text(text)
+            self.trouble.visible = bool(text)
 
     def value(self) -> Any:
         found = value_of(self.option, self.control.value)

@@ -49,7 +49,9 @@ export async function mount(root, config) {
   function draw() {
     const [pen, width, height] = area(canvas);
     if (!found || !pictures[at]) return;
-    const side = Math.min(width, height) - 8, left = (width - side) / 2, top = (height - side) / 2, scale = side / found.width;
+    const side = Math.min(width, height) - 8;
+    if (side < 40) return; // the dialog is being closed
+    const left = (width - side) / 2, top = (height - side) / 2, scale = side / found.width;
     const middle = (Math.floor(found.box / 2) + 0.5) / found.box * side, radius = size.value / 2 * scale;
     pen.imageSmoothingEnabled = side / pictures[at].width < 4;
     pen.drawImage(pictures[at], left, top, side, side);

@@ -111,6 +111,7 @@ export async function mount(root, config) {
     canvas.addEventListener("pointermove", event => { if (event.buttons) point(event); });
   });
   new ResizeObserver(draw).observe(page.stage);
+  await fetching(false);
   await fetching(true);
 }
 
