@@ -86,7 +86,10 @@ def _promised(pipeline: Pipeline, name: str, text: str) -> str:
 def params_of(asked: Asked, start: dict[str, Any] | None = None) -> Any:
     """The parameters of the job as it would run; `start` for what a wizard is to find, where nothing is given."""
     kind: type[JobParams] = find(asked.job).params
-    return parse(kind, {**(start or {}), **asked.params})
+    try:
+        return parse(kind, {**(start or {}), **asked.params})
+    except InputError as error:
+        raise InputError(error.found, remedy="fill it in on the form, then look again") from error
 
 
 def in_words(job: str, text: str) -> str:
