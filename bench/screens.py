@@ -24,8 +24,8 @@ READY = {"volume": "canvas", "classes": ".vg-tile", "particles": ".vg-sheet img"
 """Viewer -> what is there once it has drawn."""
 TABS = ("CtfFind", "Class2D", "Refine3D")
 """Folders of the jobs whose files and report are shown too."""
-KEPT = ("jobs", "graph", "new", "new-refine3d", "new-class2d", "job-Class2D", "job-Refine3D", "files-Refine3D", "report-Class2D",
-        "view-volume-Refine3D", "view-classes-Class2D", "view-particles-Extract", "view-micrographs-AutoPick", "view-ctf-CtfFind",
+KEPT = ("jobs", "graph", "new", "workflow", "workflows", "new-refine3d", "new-class2d", "job-Class2D", "job-Refine3D", "files-Refine3D",
+        "report-Class2D", "view-volume-Refine3D", "view-classes-Class2D", "view-particles-Extract", "view-micrographs-AutoPick", "view-ctf-CtfFind",
         "view-motion-MotionCorr", "view-plots-Refine3D", "view-table-Extract")
 """Pages of which a picture is kept; all are visited."""
 MOST_BYTES = 60_000
@@ -34,7 +34,8 @@ MOST_BYTES = 60_000
 def pages(root: Path) -> Iterator[tuple[str, str, str]]:
     """(name, path below the project, sign that it is drawn)."""
     project = open_project(root, read_only=True)
-    yield from (("jobs", "", ".q-table tbody tr"), ("graph", "/graph", ".graph svg"), ("new", "/new", "a.type"), ("trash", "/trash", "main.page"))
+    yield from (("jobs", "", ".q-table tbody tr"), ("graph", "/graph", ".graph svg"), ("new", "/new", "a.type"), ("trash", "/trash", "main.page"),
+                ("workflows", "/workflows", "a.type"), ("workflow", "/workflow?name=betagal", ".workflow .graph svg"))
     for job in ("refine3d", "class2d"):
         yield f"new-{job}", f"/new/{job}", "button:has-text('Check and forecast')"
     seen: set[str] = set()
