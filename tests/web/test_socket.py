@@ -95,7 +95,7 @@ def test_frames_that_are_none_end_at_most_their_own_socket(looked_at: Any, conte
 
 
 def test_a_socket_takes_no_more_than_its_limit(looked_at: Any) -> None:
-    from verglas.web.app import SOCKET_LIMIT
+    from verglas.web.serve import SOCKET_LIMIT
 
     server, _ = looked_at
     one = client(server)
