@@ -76,6 +76,7 @@ def measure(page: Any, base: str, number: int) -> None:
         f"list of {number} jobs": lambda: visit(page, base, ".q-table tbody tr:nth-child(25)"),
         "next page": lambda: _click(page, ".q-table__bottom .q-btn:nth-last-child(2)", f"text={last}"),
         "sorted by name": lambda: _click(page, "th:has-text('Job')", "td:has-text('Refine3D/job001')"),
+        "sorted by date": lambda: _click(page, "th:has-text('Date')", "th.sorted:has-text('Date')"),
         "search": lambda: _search(page, middle),
         "graph, its last part": lambda: visit(page, f"{base}/graph", ".graph svg a"),
         "job page": lambda: visit(page, f"{base}/job/{middle}", ".state.Succeeded"),

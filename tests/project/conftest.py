@@ -57,7 +57,7 @@ def pretend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     script.write_text(PRETEND)
     monkeypatch.setattr(schedule, "PROGRAM", (sys.executable, str(script)))
     monkeypatch.setattr(slots, "usable_cores", lambda: 4)
-    monkeypatch.setattr(slots, "_gpus", lambda: [0, 1])
+    monkeypatch.setattr(slots, "_gpus", lambda: ["0", "1"])
     place = tmp_path / "slots"
     place.mkdir(mode=0o700)
     monkeypatch.setattr(slots, "folder", lambda: place)

@@ -301,6 +301,13 @@ def test_words_say_the_job_again() -> None:
     assert params == wanted and common.seed == 7 and common.deterministic and common.output == Path("Refine3D/job001")
 
 
+@pytest.mark.parametrize(("given", "gpus"), [("2,5", ["2", "5"]), ("", []), ("-1", []), ("0, 1", ["0", "1"]), ("3,-1,4", ["3"]),
+                                            ("GPU-8f2a-11,MIG-0c", ["GPU-8f2a-11", "MIG-0c"]), ("../../x", [])])
+def test_gpus_are_those_that_are_left_to_us(given: str, gpus: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+    assert slots._gpus() == gpus and slots.machine()[1] == len(gpus)
+
+
 def test_slots_are_free_when_their_holder_is_gone(tmp_path: Path) -> None:
     place = tmp_path / "slots"
     place.mkdir(mode=0o700)

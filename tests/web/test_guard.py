@@ -84,6 +84,12 @@ def test_the_socket_is_guarded_as_the_pages(served: Any) -> None:
     assert server.get(SOCKET, Origin=server.origin, **UPGRADE).status == 101
 
 
+def test_nobody_tells_the_pages_where_they_are(served: Any) -> None:
+    server, _ = served
+    for name in ("X-Forwarded-Prefix", "X-Forwarded-Host", "Forwarded"):
+        assert "evil.example" not in server.get(server.base, **{name: "//evil.example"}).read().decode()
+
+
 def test_large_requests_are_refused(served: Any) -> None:
     server, _ = served
     same = {"Cookie": server.cookie, "Origin": server.origin}

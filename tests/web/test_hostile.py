@@ -43,7 +43,7 @@ def make(folder: Path) -> Path:
         (job / "note.txt").write_bytes(b"\xff\xfe\0<script>")
         (job / "run.out").write_text("12:00:00 x 99999999999999999999/1, 5/s\n" + "9" * 100_000 + "\n12:00:00 x 1/0\n")
         (job / ("RELION_JOB_EXIT_SUCCESS" if number % 2 else "RELION_JOB_EXIT_FAILURE")).touch()
-    (root / "Import/job001/wide.star").write_text("data_x\nloop_\n" + "".join(f"_c{one}\n" for one in range(100_000)) + "1 " * 100_000 + "\n")
+    (root / "Import/job001/wide.star").write_text("data_x\nloop_\n" + "".join(f"_c{one}\n" for one in range(5_000)) + "1 " * 5_000 + "\n")
     (root / "Import/job001/odd.star").write_text("data_x\nloop_\n_rlnCoordinateX\n_rlnClassNumber\n_rlnMicrographName\nnan -1 ../../etc/passwd\n"
                                                  "1e999 99999999999999999999 5@/etc/passwd\n-inf x \"<script>\"\n")
     (root / "Import/job001/deep.mrc").write_bytes(b"\xff" * 1024)

@@ -13,7 +13,7 @@ from verglas.testing.page_client import PageClient
 PAGES = ("", "/graph", "/new", "/new/mask", "/new/refine3d", "/job/Class2D/job002", "/job/MaskCreate/job003", "/trash",
          "/view/table?file=Import/job001/movies.star")
 VALUES = (
-    None, True, -1, 1e308, 10**400, "", "x", "a" * 100_000, "../../../etc/passwd", "/etc/passwd", "\0", "NaN", "<b>x</b>",
+    None, True, -1, 1e308, 10**400, "", "x", "a" * 50_000, "../../../etc/passwd", "/etc/passwd", "\0", "NaN", "<b>x</b>",
     [], {}, [[]], {"value": {"value": "x"}}, {"pagination": {"page": -1, "rowsPerPage": 10**9, "sortBy": "__class__", "descending": "x"}},
     {"pagination": {"page": "x", "rowsPerPage": None}}, {"pagination": [1]}, {"value": 10**6, "label": "x"}, [{"value": 1}] * 1000,
 )
@@ -46,7 +46,7 @@ def test_events_with_any_values_change_nothing(looked_at: Any, contents: Any) ->
     for path in PAGES:
         one = client(server, path)
         for element, listener, _ in one.listeners():
-            for value in (*chance.sample(VALUES, 5), VALUES[events % len(VALUES)]):
+            for value in (*chance.sample(VALUES, 2), VALUES[events % len(VALUES)]):
                 one.event(element, listener, *([value] if events % 7 else [value, value]))
                 events += 1
         assert one.listen(0.3), path
@@ -54,7 +54,7 @@ def test_events_with_any_values_change_nothing(looked_at: Any, contents: Any) ->
         assert "Traceback" not in said and 'File \\"' not in said and "root:x:" not in said, path
         told |= "This did not work" in said
         one.close()
-    assert events > 300 and told, "what cannot be is said on the page in one line"
+    assert events > 200 and told, "what cannot be is said on the page in one line"
     lives(server)
     assert contents(root) == before
 
@@ -95,7 +95,7 @@ def test_frames_that_are_none_end_at_most_their_own_socket(looked_at: Any, conte
 
 
 def test_a_socket_takes_no_more_than_its_limit(looked_at: Any) -> None:
-    from verglas.web.app import SOCKET_LIMIT
+    from verglas.web.serve import SOCKET_LIMIT
 
     server, _ = looked_at
     one = client(server)

@@ -27,6 +27,7 @@ def shown_after(page: PageClient, text: str) -> float:
     return time.monotonic() - begun
 
 
+@pytest.mark.slow
 def test_two_servers_and_the_command_line_see_each_other(server_of: Any, tmp_path: Path) -> None:
     project = new_project(tmp_path / "p")
     (project.root / "map.mrc").write_bytes(b"x")

@@ -19,8 +19,8 @@ def web(*, project: Path | None = None, port: int = 8711, host: str = "127.0.0.1
     """
     from verglas.api.project import open_project
     from verglas.project.layout import find_root
-    from verglas.web.app import serve
     from verglas.web.places import admit
+    from verglas.web.serve import serve
 
     folder = project if project is not None else find_root()
     key = admit(open_project(folder, read_only=read_only)) if folder else ""

@@ -147,7 +147,7 @@ def command(name: str, request: JobRequest) -> tuple[str, ...]:
 
 def _environment(taken: slots.Slots) -> dict[str, str]:
     """The GPUs of its slots are the only ones that it sees."""
-    return environment() | ({"CUDA_VISIBLE_DEVICES": ",".join(map(str, taken.gpus))} if taken.gpus else {})
+    return environment() | ({"CUDA_VISIBLE_DEVICES": ",".join(taken.gpus)} if taken.gpus else {})
 
 
 def _clear(folder: Path) -> None:

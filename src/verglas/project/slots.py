@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from verglas.errors import InputError
@@ -19,10 +20,10 @@ from verglas.runtime.resources import usable_cores
 
 @dataclass(frozen=True)
 class Slots:
-    """Open descriptors of the locks, and the numbers of the GPUs among them."""
+    """Open descriptors of the locks, and the numbers (or names) of the GPUs among them."""
 
     descriptors: tuple[int, ...]
-    gpus: tuple[int, ...]
+    gpus: tuple[str, ...]
 
     def close(self) -> None:
         """Here; a process that inherited them keeps them."""
@@ -47,14 +48,19 @@ def machine() -> tuple[int, int]:
     return usable_cores(), len(_gpus())
 
 
-def _gpus() -> list[int]:
-    return sorted(int(found[1]) for path in Path("/dev").glob("nvidia*") if (found := re.fullmatch(r"nvidia(\d+)", path.name)))
+def _gpus() -> list[str]:
+    """Those that CUDA_VISIBLE_DEVICES leaves to us, as in a job of a queue; without it all."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is None:
+        numbers = sorted(int(found[1]) for path in Path("/dev").glob("nvidia*") if (found := re.fullmatch(r"nvidia(\d+)", path.name)))
+        return [str(one) for one in numbers]
+    return list(takewhile(re.compile(r"\d+|(GPU|MIG)-[\w-]+").fullmatch, map(str.strip, given.split(","))))
 
 
 def take(cpus: int, gpus: int, place: Path | None = None) -> Slots | None:
     """So many of each, or None when they are not free now."""
     place = place or folder()
-    cores, cards = _free(place, "cpu", range(usable_cores()), cpus), _free(place, "gpu", _gpus(), gpus)
+    cores, cards = _free(place, "cpu", map(str, range(usable_cores())), cpus), _free(place, "gpu", _gpus(), gpus)
     found = Slots((*cores.values(), *cards.values()), tuple(cards))
     if len(cores) < cpus or len(cards) < gpus:
         found.close()
@@ -62,17 +68,17 @@ def take(cpus: int, gpus: int, place: Path | None = None) -> Slots | None:
     return found
 
 
-def _free(place: Path, kind: str, numbers: Iterable[int], wanted: int) -> dict[int, int]:
-    """Number -> descriptor of at most `wanted` locks."""
-    found: dict[int, int] = {}
-    for number in numbers:
+def _free(place: Path, kind: str, names: Iterable[str], wanted: int) -> dict[str, int]:
+    """Name -> descriptor of at most `wanted` locks."""
+    found: dict[str, int] = {}
+    for name in names:
         if len(found) == wanted:
             break
-        descriptor = os.open(place / f"{kind}-{number}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(place / f"{kind}-{name}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(descriptor)
             continue
-        found[number] = descriptor
+        found[name] = descriptor
     return found

@@ -39,7 +39,10 @@ class TooLarge(Exception):
 
 
 class Guard:
-    """ASGI middleware. `token()` gives a token that one browser can exchange for a cookie; cookies end with the server."""
+    """ASGI middleware. `token()` gives a token that one browser can exchange for a cookie; cookies end with the server.
+
+    What proxies say of themselves is dropped: pages would take addresses from it.
+    """
 
     def __init__(self, app: Application, name: str, hosts: frozenset[str] = LOOPBACK, used: Callable[[], None] = lambda: None) -> None:
         """`name` of the cookie (servers on other ports keep their own); `hosts` by which it may be called; `used`: after a token was used."""
@@ -56,6 +59,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
+        scope["headers"] = [one for one in scope["headers"] if not one[0].lower().startswith((b"x-forwarded", b"forwarded"))]
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         status, text = self._refusal(scope, headers)
         if status and scope["type"] == "websocket":

@@ -104,6 +104,7 @@ class Watch:
             try:
                 self.take(self.project.snapshot())
                 self._looked.set()
+                self.rows()  # so that nobody waits for the index when it is first made
                 with nullcontext() if self.project.read_only else scheduling(self.project.root, self.project.seen) as scheduler:
                     self._rounds(scheduler)
             except (VerglasError, OSError) as error:  # a broken file, a disk that is not there: tell it, and try again

@@ -1,6 +1,8 @@
 """The project as a graph: what came of what, in the colours of the states."""
 
-from fastapi import HTTPException
+from urllib.parse import quote
+
+from fastapi import HTTPException, Query
 from nicegui import ui
 
 from verglas.api.project import Project
@@ -13,21 +15,24 @@ from verglas.web.theme import base, frame, job_link, missing, state_html
 from verglas.web.watch import watch
 
 MOST = 300
-"""Boxes in one picture; of more jobs the last ones are drawn."""
+"""Boxes in one picture; more jobs are leafed through, the last ones first."""
 
 
-def picture(project: Project, job: str) -> tuple[str, int]:
-    """(SVG, number of jobs that were left out). `job`: only what it builds on and what builds on it; "" for all."""
+def picture(project: Project, job: str, leaf: int) -> tuple[str, int, list[int]]:
+    """(SVG, leaves, numbers of the first and last job on it). `job`: only what it builds on and what builds on it; "" for all."""
     found = watch(project).now()
     wanted = set(family(found.graph, job)) if job else None
     jobs = sorted((one for one in found.pipeline.processes if wanted is None or one.name in wanted), key=lambda one: one.number)
-    shown = jobs[-MOST:]
+    leaves = max(1, -(-len(jobs) // MOST))
+    end = len(jobs) - MOST * (min(leaf, leaves) - 1)
+    shown = jobs[max(0, end - MOST) : end]
     boxes = [box_of(one, job_link(project, one.name), found.details.get(one.name, "")) for one in shown]
-    return svg(boxes, edges(found.graph)) if shown else "", len(jobs) - len(shown)
+    return svg(boxes, edges(found.graph)) if shown else "", leaves, [one.number for one in (*shown[:1], *shown[-1:])]
 
 
 @ui.page("/p/{key}/graph")
-def graph(key: str, job: str = "") -> None:
+def graph(key: str, job: str = "", leaf: int = Query(1, ge=1, le=10**6)) -> None:
+    """`leaf`: of so many jobs that one picture does not hold them, 1 for the last ones."""
     project = project_of(key)
     seen = watch(project)
     if job:
@@ -43,12 +48,16 @@ def graph(key: str, job: str = "") -> None:
                 ui.link("Show all jobs", f"{base(project)}/graph")
             ui.space()
             ui.html("&ensp;".join(state_html(one) for one in ("Scheduled", "Running", "Succeeded", "Failed", "Aborted")), sanitize=False)
-        drawn, left = picture(project, job)
+
+        def now() -> tuple[str, int, list[int]]:
+            return seen.once(("graph", job, leaf), lambda _: picture(project, job, leaf))
+
+        drawn, leaves, ends = now()
         if not drawn:
             missing("No jobs yet.")
             return
-        if left:
-            missing(f'The last {MOST} of {MOST + left} jobs. Open a job and choose "In the graph" for its own part of older ones.')
+        if leaves > 1:
+            _leaves(f"{base(project)}/graph?" + (f"job={quote(job)}&" if job else ""), min(leaf, leaves), leaves, ends)
         board = ui.html(drawn, sanitize=False).classes("graph")
         version = seen.version
 
@@ -56,6 +65,16 @@ def graph(key: str, job: str = "") -> None:
             nonlocal version
             if seen.version != version:
                 version = seen.version
-                board.set_content(picture(project, job)[0])
+                board.set_content(now()[0])
 
         ui.timer(1.0, refresh)
+
+
+def _leaves(address: str, leaf: int, leaves: int, ends: list[int]) -> None:
+    """To older and newer jobs."""
+    with ui.element("div").classes("line"):
+        missing(f"Jobs {ends[0]} to {ends[-1]}, picture {leaf} of {leaves}.")
+        for words, other in (("Older", leaf + 1), ("Newer", leaf - 1)):
+            if 1 <= other <= leaves:
+                ui.link(words, f"{address}leaf={other}")
+        ui.label('Lines to jobs of other pictures are left out; "In the graph" on the page of a job shows its own part whole.').classes("hint")

@@ -69,7 +69,8 @@ class Place:
                 f"This machine has {cards or 'none'}.",
                 lambda: ui.select({0: "none", 1: "one"}, value=min(1, given[1])).props("outlined dense"),
             )
-            with ui.element("div").classes("full-width").bind_visibility_from(self.where, "value", lambda value: value != HERE):
+            cluster = ui.element("div").classes("full-width").style("display: flex; flex-direction: column; gap: 10px")
+            with cluster.bind_visibility_from(self.where, "value", lambda value: value != HERE):
                 wish = dict(old.wish) if old else {}
                 self.tasks = self._row(
                     "Processes",
