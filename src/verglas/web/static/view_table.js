@@ -81,7 +81,7 @@ export function mount(root, config) {
   const names = config.numbers.map(one => [one, one.replace(/^rln/, "")]);
   const plot = el("div", { className: "vg-plotbox", hidden: true }, el("div", { className: "vg-bar" },
     choice("Across", names, state.x, value => { state.x = value; draw(); }), choice("Up", names, state.y, value => { state.y = value; draw(); }),
-    choice("Draw", [["", "a rectangle"], ["free", "a free line"]], "", value => { state.free = Boolean(value); }, "How rows are chosen on the plot: drag over it."),
+    config.subsets ? choice("Draw", [["", "a rectangle"], ["free", "a free line"]], "", value => { state.free = Boolean(value); }, "How rows are chosen on the plot: drag over it.") : null,
     ...ofDrawn, button("PNG", () => keep(canvas, `${state.x}_${state.y}.png`), "Keep this plot as a picture."),
     el("span", { className: "vg-note", textContent: config.subsets ? "Drag over the plot to choose rows." : "" })), canvas);
   const toggle = button("Plot two columns", () => {
@@ -93,7 +93,7 @@ export function mount(root, config) {
     el("a", { href: address(config, "/download", { file: config.file }), textContent: "Download STAR", className: "vg-link" }), told), plot);
   canvas.setAttribute("role", "img");
   tell();
-  drag(canvas, state, tell);
+  if (config.subsets) drag(canvas, state, tell);
   keys(canvas, { Escape: () => { state.line = null; paint(canvas, state); tell(); } });
 }
 

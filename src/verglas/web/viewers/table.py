@@ -17,8 +17,8 @@ from verglas.web.viewers.scripts import place
 
 BLOCK = 100
 """Rows of a question."""
-PLOTTED = (("rlnDefocusU", "rlnCtfMaxResolution"), ("rlnAccumMotionEarly", "rlnAccumMotionLate"), ("rlnAngleRot", "rlnAngleTilt"),
-           ("rlnCoordinateX", "rlnCoordinateY"))
+PLOTTED = (("rlnAngleRot", "rlnAngleTilt"), ("rlnCoordinateX", "rlnCoordinateY"), ("rlnAccumMotionEarly", "rlnAccumMotionLate"),
+           ("rlnDefocusU", "rlnCtfMaxResolution"))
 """What is plotted at first where both are there."""
 CHOSEN = "e => import('/static/view_table.js').then(m => m.chose({0}, e.api.getSelectedNodes().map(one => Number(one.id))))"
 SHORT = r"p => typeof p.value === 'string' ? p.value.replace(/^(\d+@)?.*\//, '$1…/') : p.value"
