@@ -69,6 +69,7 @@ export function mount(root, config) {
     told.textContent = `${number(state.total)} rows${found}` + (state.chosen.length ? `; ${number(state.chosen.length)} ticked` : "");
     for (const [buttons, shown] of [[ofChosen, state.chosen.length], [ofFiltered, where().length], [ofDrawn, state.line]])
       buttons.forEach(one => { if (one) one.hidden = !shown; });
+    if (ofDrawn[1]) ofDrawn[1].hidden ||= where().length > 0; // without what, of the filtered rows or of all?
   }
   const heard = (name, act) => window.addEventListener(name, event => { if (event.detail.id === config.id && root.isConnected) act(event.detail); });
   heard("verglas-rows", detail => {
