@@ -20,8 +20,11 @@ BLOCK = 100
 PLOTTED = (("rlnAngleRot", "rlnAngleTilt"), ("rlnCoordinateX", "rlnCoordinateY"), ("rlnAccumMotionEarly", "rlnAccumMotionLate"),
            ("rlnDefocusU", "rlnCtfMaxResolution"))
 """What is plotted at first where both are there."""
-TICK = """p => { if (!p.data) return ''; const box = document.createElement('input');
-Object.assign(box, {type: 'checkbox', checked: Boolean(p.context.ticked[p.data.row]), ariaLabel: `row ${p.data.row + 1}`, tabIndex: -1}); return box; }"""
+TICK = """p => {
+  if (!p.data) return '';
+  const box = document.createElement('input');
+  return Object.assign(box, {type: 'checkbox', checked: Boolean(p.context.ticked[p.data.row]), ariaLabel: `row ${p.data.row + 1}`, tabIndex: -1});
+}"""
 TICKED = "e => e.data && ({0}) && import('/static/view_table.js').then(m => m.tick({1}, e))"
 SHORT = r"p => typeof p.value === 'string' ? p.value.replace(/^(\d+@)?.*\//, '$1…/') : p.value"
 """Files by the last part of their name; the tip of the cell has the whole."""
@@ -82,7 +85,7 @@ def _grid(project: Project, file: str, columns: Columns, count: int, on_row: str
     }
     if subsets:
         told = json.dumps(asked).replace("</", "<\\/")
-        options["columnDefs"].insert(0, {"colId": "tick", "width": 44, "pinned": "left", "sortable": False, ":cellRenderer": TICK,
+        options["columnDefs"].insert(0, {"colId": "tick", "width": 52, "pinned": "left", "sortable": False, ":cellRenderer": TICK,
                                          "headerTooltip": "Tick rows by click or space bar; with Shift, all from the last one on"})
         options[":onCellClicked"] = TICKED.format("e.colDef.colId === 'tick'", told)
         options[":onCellKeyDown"] = TICKED.format("e.event.key === ' '", told)
