@@ -100,7 +100,7 @@ def main() -> int:
         process, address, token, _ = start(given.project, Path(home), "--read-only")
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader"])
         try:
-            page = browser.new_page()
+            page = browser.new_page(color_scheme="null")  # otherwise frames are told to be light
             said: list[str] = []
             page.on("console", lambda one: said.append(one.text) if one.type in ("error", "warning") else None)
             page.on("pageerror", lambda one: said.append(str(one)))

@@ -176,9 +176,14 @@ def downloaded(page: Any, what: Any) -> bytes:
 @pytest.mark.slow
 def test_rows_are_ticked_or_drawn_around(look: Any, page: Any, project: Path) -> None:
     look("ctf", "CtfFind/job002/micrographs_ctf.star", ".ag-cell:has-text('12345.7')")
-    ticks = page.locator(".ag-selection-checkbox input")
-    ticks.nth(0).click()
-    ticks.nth(1).click(modifiers=["Shift"])
+    page.get_by_label("row 1", exact=True).click()
+    page.get_by_label("row 3", exact=True).click()
+    page.get_by_text("3 rows; 2 ticked").wait_for()
+    page.get_by_label("row 3", exact=True).click()
+    page.get_by_text("3 rows; 1 ticked").wait_for()
+    page.get_by_label("row 1", exact=True).click()
+    page.get_by_label("row 1", exact=True).click()
+    page.get_by_label("row 2", exact=True).click(modifiers=["Shift"])
     page.get_by_text("3 rows; 2 ticked").wait_for()
     kept = made(page, "Subset of the ticked rows")
     names = read_star(project / kept / "chosen.star")["micrographs"]["rlnMicrographName"].tolist()

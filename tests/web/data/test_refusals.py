@@ -14,6 +14,7 @@ SOUND = {
     "/volume/chimerax": {"file": "map.mrc", "level": 1, "colour": "other.mrc", "low": 0, "high": 1, "packed": 1}, "/download": {"file": "map.mrc"},
     "/table": {"file": "particles.star"}, "/plots": {"file": "particles.star"}, "/plots/style": {},
     "/table/rows": {"file": "particles.star", "block": "particles", "where": "[]", "sort": "rlnCoordinateX", "down": 1, "start": 1, "count": 5},
+    "/table/numbers": {"file": "particles.star", "block": "particles", "where": "[]", "sort": "rlnCoordinateX", "down": 1, "start": 1, "count": 5},
     "/table/scatter": {"file": "particles.star", "block": "particles", "x": "rlnCoordinateX", "y": "rlnCoordinateY", "where": "[]"},
     "/table/range": {"file": "particles.star", "block": "particles", "column": "rlnCoordinateX"},
     "/image": {"file": "mic.mrc"},

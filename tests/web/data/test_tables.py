@@ -99,6 +99,8 @@ def test_pages_over_http(small) -> None:
     answer = small.get("/table/rows", file="particles.star", block="particles", sort="rlnAutopickFigureOfMerit", down=True, start=2, count=3).json()
     assert answer["total"] == 30 and [one["row"] for one in answer["rows"]] == [27, 26, 25]
     assert answer["rows"][0]["c0"] == "000028@images.mrcs"
+    order = {"sort": "rlnAutopickFigureOfMerit", "down": True, "start": 2, "count": 3}
+    assert small.get("/table/numbers", file="particles.star", block="particles", **order).json() == {"rows": [27, 26, 25]}
     strange = small.get("/table/rows", file="strange.star", block="<b>").json()
     assert strange["rows"][0] == {"row": 0, "c0": "<img/onerror=alert(1)>", "c1": "nan"}
 

@@ -28,28 +28,28 @@ void main() {
 export async function mount(page, config, say) {
   const camera = { turn: [1, 0, 0, 0, 1, 0, 0, 0, 1], zoom: 1, scenes: [] }, none = [["", "none"]], maps = config.maps.map(named);
   const bar = el("div", { className: "vg-bar" }), stages = el("div", { className: "vg-surfaces" });
-  const tell = () => { told.textContent = [first, second].filter(one => one && !one.box.hidden).map(one => one.words).join("; "); };
+  // After each drawing: what it says, the ends of the colours, the scripts.
+  const drawn = () => {
+    told.textContent = [first, second].filter(Boolean).map(one => one.words).join("; ");
+    colours.hidden = !first.range;
+    if (first.range) ends.forEach((one, k) => one.set(first.range[k], ...first.limits));
+    scripts();
+  };
   const told = el("span", { className: "vg-note" });
-  const first = await surface(config, config.file, camera, say, tell), levels = first.slider("Threshold");
+  const first = await surface(config, config.file, camera, say, drawn), levels = first.slider("Threshold");
   let second = null;
   const ends = [slider("Colours from", { low: 0, high: 1, value: 0, help: "Value of the second map that is blue." }, value => first.recolour(value, null)),
     slider("to", { low: 0, high: 1, value: 1, help: "Value of the second map that is red." }, value => first.recolour(null, value))];
   const colours = el("span", { className: "vg-row", hidden: true }, ...ends);
-  const colourBy = choice("Colour by", [...none, ...maps], "", async value => {
-    await first.colourBy(value);
-    const { range, limits } = first;
-    colours.hidden = !value || !range;
-    if (!colours.hidden) ends.forEach((one, k) => one.set(range[k], limits[0], limits[1]));
-    scripts();
-  }, "A second map over the same box, such as a local resolution.");
+  const colourBy = choice("Colour by", [...none, ...maps], "", value => first.colourBy(value), "A second map over the same box, such as a local resolution.");
   const beside = choice("Beside", [...none, ...maps], "", async value => {
     second?.end();
     second = null;
-    try { second = value ? await surface(config, value, camera, say, tell) : null; } catch (error) { say.fail(error); }
+    try { second = value ? await surface(config, value, camera, say, drawn) : null; } catch (error) { say.fail(error); }
     more.replaceChildren(...(second ? [second.slider("Its threshold")] : []));
     if (second) stages.append(second.box);
     camera.draw();
-    tell();
+    drawn();
   }, "The surface of another map; both turn together.");
   const more = el("span"), links = [el("a", { textContent: "script", className: "vg-link", title: "A .cxc file that opens the map of this project as it is shown here, where its folder can be reached." }),
     el("a", { textContent: "with the maps (.zip)", className: "vg-link", title: "For ChimeraX on another computer: unpack it and open the .cxc file." })];
@@ -59,16 +59,15 @@ export async function mount(page, config, say) {
   }
   bar.append(levels, maps.length ? colourBy : "", colours, maps.length ? beside : "", more, button("PNG", () => first.png(), "Keep this view as a picture."),
     el("span", { className: "vg-row" }, el("span", { className: "vg-note", textContent: "Open in ChimeraX:" }), ...links), told);
-  bar.addEventListener("input", scripts);
+  colours.addEventListener("input", scripts);
   stages.append(first.box);
   page.append(bar, stages);
   camera.draw = () => camera.scenes.forEach(one => one.draw());
-  scripts();
   await first.load();
 }
 
 // One map: its canvas, and what is chosen for it.
-async function surface(config, file, camera, say, tell) {
+async function surface(config, file, camera, say, drawn) {
   const levels = await json(address(config, "/volume/surface/levels", { file }));
   const canvas = el("canvas", { className: "vg-surface", role: "img" }), legend = el("div", { className: "vg-legend", hidden: true }), name = file.split("/").pop();
   const scene = drawing(canvas, camera), label = el("div", { className: "vg-label", textContent: file });
@@ -76,17 +75,18 @@ async function surface(config, file, camera, say, tell) {
   one.load = newest(async () => {
     try {
       const answer = await get(address(config, "/volume/surface", { file, level: one.level, colour: one.colour })), mesh = parsed(await answer.arrayBuffer());
-      if (mesh.values) {
+      if (!mesh.values) one.range = one.limits = null;
+      else {
         const sorted = Float32Array.from(mesh.values).sort(), count = sorted.length;
         one.limits = [sorted[0], sorted[count - 1]];
-        one.range = one.range || [sorted[Math.floor(0.02 * count)], sorted[Math.floor(0.98 * (count - 1))]];
+        one.range ||= [sorted[Math.floor(0.02 * count)], sorted[Math.floor(0.98 * (count - 1))]];
       }
       scene.load(mesh, one.range);
       one.words = `${number(mesh.triangles.length / 3)} triangles` + (mesh.pixel > 0 ? `, voxels of ${number(mesh.pixel, 3)} Å` : "");
       canvas.setAttribute("aria-label", `surface of ${name} at ${number(one.level)}`);
       canvas.dataset.triangles = mesh.triangles.length / 3;
       key();
-      tell();
+      drawn();
       say.clear();
     } catch (error) { say.fail(error); }
   });
@@ -95,7 +95,7 @@ async function surface(config, file, camera, say, tell) {
     if (!legend.hidden) legend.replaceChildren(el("span", { textContent: number(one.range[0], 3) }), el("i"), el("span", { textContent: number(one.range[1], 3) + (/loc\w*res/i.test(one.colour) && !/filtered/i.test(one.colour) ? " Å" : "") }));
   }
   one.slider = title => slider(title, { low: levels.from, high: levels.to, value: levels.usual, help: "Density at which the surface is drawn." }, value => { one.level = value; one.load(); });
-  one.colourBy = async value => { Object.assign(one, { colour: value, range: null }); await one.load(); };
+  one.colourBy = value => { Object.assign(one, { colour: value, range: null }); one.load(); };
   one.recolour = (low, high) => { one.range = [low ?? one.range[0], high ?? one.range[1]]; scene.recolour(one.range); key(); };
   one.png = () => { scene.draw(); keep(canvas, `${stem(file)}_surface.png`); };
   one.end = () => { camera.scenes = camera.scenes.filter(other => other !== scene); scene.end(); one.box.remove(); };

@@ -2,21 +2,39 @@
 import { address, button, choice, colour, el, json, keep, keys, made, notice, number, post, sharp } from "./view_kit.js";
 
 const filters = new Map(); // id of the grid -> conditions
+const questions = new Map(); // id of the grid -> what its rows were asked by: file, block, conditions, order
 
 // What AG grid asks for when it is scrolled, sorted or filtered.
 export async function rows(asked, config) {
   const where = conditions(asked.filterModel, config.columns), sort = asked.sortModel[0];
+  const question = { file: config.file, block: config.block, where: where.length ? JSON.stringify(where) : "", sort: sort ? config.columns[Number(sort.colId.slice(1))].label : "", down: sort ? sort.sort === "desc" : "" };
   filters.set(config.id, where);
+  if (JSON.stringify(question) !== JSON.stringify(questions.get(config.id))) asked.context.last = null; // rows have other places now
+  questions.set(config.id, question);
   try {
-    const found = await json(address(config, "/table/rows", { file: config.file, block: config.block, start: asked.startRow, count: asked.endRow - asked.startRow,
-      where: where.length ? JSON.stringify(where) : "", sort: sort ? config.columns[Number(sort.colId.slice(1))].label : "", down: sort ? sort.sort === "desc" : "" }));
+    const found = await json(address(config, "/table/rows", { ...question, start: asked.startRow, count: asked.endRow - asked.startRow }));
     asked.successCallback(found.rows, found.total);
-    window.dispatchEvent(new CustomEvent("verglas-rows", { detail: { id: config.id, total: found.total } }));
+    tell("verglas-rows", { id: config.id, total: found.total });
   } catch (error) {
     asked.failCallback();
-    window.dispatchEvent(new CustomEvent("verglas-rows", { detail: { id: config.id, error } }));
+    tell("verglas-rows", { id: config.id, error });
   }
 }
+
+// A row is ticked or not any more; with Shift all from the last one to it, which need not have been loaded.
+export async function tick(config, { api, context, data, event, rowIndex }) {
+  const from = event.shiftKey ? context.last ?? rowIndex : rowIndex, start = Math.min(from, rowIndex), count = Math.abs(from - rowIndex) + 1;
+  const on = count > 1 || !context.ticked[data.row];
+  try {
+    const found = count > 1 ? (await json(address(config, "/table/numbers", { ...questions.get(config.id), start, count }))).rows : [data.row];
+    for (const row of found) on ? context.ticked[row] = true : delete context.ticked[row];
+    context.last = rowIndex;
+    tell("verglas-chosen", { id: config.id, rows: Object.keys(context.ticked).map(Number) });
+  } catch (error) { tell("verglas-rows", { id: config.id, error }); }
+  api.refreshCells({ columns: ["tick"], force: true });
+}
+
+function tell(name, detail) { window.dispatchEvent(new CustomEvent(name, { detail })); }
 
 function conditions(model, columns) {
   const found = [];
@@ -29,11 +47,6 @@ function conditions(model, columns) {
     else if (one.type === "equals") found.push({ column, low: one.filter, high: one.filter });
   }
   return found;
-}
-
-// The rows that were ticked in the grid.
-export function chose(id, rows) {
-  window.dispatchEvent(new CustomEvent("verglas-chosen", { detail: { id, rows } }));
 }
 
 export function mount(root, config) {
@@ -49,7 +62,7 @@ export function mount(root, config) {
       state.plot = { ...plot, ...padded(plot) };
       state.line = null;
       paint(canvas, state);
-      tell();
+      count();
       say.clear();
     } catch (error) { say.fail(error); }
   };
@@ -64,24 +77,25 @@ export function mount(root, config) {
   const ofFiltered = [makes("Subset of the filtered rows", () => ({ where: where() }), "A Select job with the rows that fit the filters of the columns.", "main")];
   const ofDrawn = [makes("Subset of the drawn", () => ({ where: [...where(), ...around(state)] }), "A Select job with the rows inside what is drawn.", "main"),
     makes("Subset without the drawn", () => ({ where: around(state), without: true }), "A Select job with all rows outside of what is drawn.")];
-  function tell() {
+  function count() {
     const found = where().length ? " fit the filters" : "";
     told.textContent = `${number(state.total)} rows${found}` + (state.chosen.length ? `; ${number(state.chosen.length)} ticked` : "");
     for (const [buttons, shown] of [[ofChosen, state.chosen.length], [ofFiltered, where().length], [ofDrawn, state.line]])
       buttons.forEach(one => { if (one) one.hidden = !shown; });
+    if (ofDrawn[1]) ofDrawn[1].hidden ||= where().length > 0; // without what, of the filtered rows or of all?
   }
   const heard = (name, act) => window.addEventListener(name, event => { if (event.detail.id === config.id && root.isConnected) act(event.detail); });
   heard("verglas-rows", detail => {
     if (detail.error) { say.fail(detail.error); return; }
     state.total = detail.total;
-    tell();
+    count();
     if (!plot.hidden && asked() !== state.drawn) draw();
   });
-  heard("verglas-chosen", detail => { state.chosen = detail.rows; tell(); });
+  heard("verglas-chosen", detail => { state.chosen = detail.rows; count(); });
   const names = config.numbers.map(one => [one, one.replace(/^rln/, "")]);
   const plot = el("div", { className: "vg-plotbox", hidden: true }, el("div", { className: "vg-bar" },
     choice("Across", names, state.x, value => { state.x = value; draw(); }), choice("Up", names, state.y, value => { state.y = value; draw(); }),
-    choice("Draw", [["", "a rectangle"], ["free", "a free line"]], "", value => { state.free = Boolean(value); }, "How rows are chosen on the plot: drag over it."),
+    config.subsets ? choice("Draw", [["", "a rectangle"], ["free", "a free line"]], "", value => { state.free = Boolean(value); }, "How rows are chosen on the plot: drag over it.") : null,
     ...ofDrawn, button("PNG", () => keep(canvas, `${state.x}_${state.y}.png`), "Keep this plot as a picture."),
     el("span", { className: "vg-note", textContent: config.subsets ? "Drag over the plot to choose rows." : "" })), canvas);
   const toggle = button("Plot two columns", () => {
@@ -92,9 +106,9 @@ export function mount(root, config) {
   root.replaceChildren(say, el("div", { className: "vg-bar" }, config.numbers.length ? toggle : null, ...ofChosen, ...ofFiltered,
     el("a", { href: address(config, "/download", { file: config.file }), textContent: "Download STAR", className: "vg-link" }), told), plot);
   canvas.setAttribute("role", "img");
-  tell();
-  drag(canvas, state, tell);
-  keys(canvas, { Escape: () => { state.line = null; paint(canvas, state); tell(); } });
+  count();
+  if (config.subsets) drag(canvas, state, count);
+  keys(canvas, { Escape: () => { state.line = null; paint(canvas, state); count(); } });
 }
 
 // The ends of the axes: a little outside of the values, so that a line can be drawn around the outermost.

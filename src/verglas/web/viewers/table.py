@@ -17,10 +17,15 @@ from verglas.web.viewers.scripts import place
 
 BLOCK = 100
 """Rows of a question."""
-PLOTTED = (("rlnDefocusU", "rlnCtfMaxResolution"), ("rlnAccumMotionEarly", "rlnAccumMotionLate"), ("rlnAngleRot", "rlnAngleTilt"),
-           ("rlnCoordinateX", "rlnCoordinateY"))
+PLOTTED = (("rlnAngleRot", "rlnAngleTilt"), ("rlnCoordinateX", "rlnCoordinateY"), ("rlnAccumMotionEarly", "rlnAccumMotionLate"),
+           ("rlnDefocusU", "rlnCtfMaxResolution"))
 """What is plotted at first where both are there."""
-CHOSEN = "e => import('/static/view_table.js').then(m => m.chose({0}, e.api.getSelectedNodes().map(one => Number(one.id))))"
+TICK = """p => {
+  if (!p.data) return '';
+  const box = document.createElement('input');
+  return Object.assign(box, {type: 'checkbox', checked: Boolean(p.context.ticked[p.data.row]), ariaLabel: `row ${p.data.row + 1}`, tabIndex: -1});
+}"""
+TICKED = "e => e.data && ({0}) && import('/static/view_table.js').then(m => m.tick({1}, e))"
 SHORT = r"p => typeof p.value === 'string' ? p.value.replace(/^(\d+@)?.*\//, '$1…/') : p.value"
 """Files by the last part of their name; the tip of the cell has the whole."""
 ROUNDED = "p => typeof p.value === 'number' && !Number.isInteger(p.value) ? String(Number(p.value.toPrecision(6))) : p.value"
@@ -76,12 +81,14 @@ def _grid(project: Project, file: str, columns: Columns, count: int, on_row: str
         "columnDefs": [{"headerName": "row", "valueGetter": "data ? data.row + 1 : ''", "width": 90, "pinned": "left", "sortable": False},
                        *(_column(number, one) for number, one in enumerate(listed))],
         "rowModelType": "infinite", "cacheBlockSize": BLOCK, "maxBlocksInCache": 20, ":datasource": source, "rowHeight": 28, "headerHeight": 34,
-        "suppressFieldDotNotation": True, "enableCellTextSelection": True, ":getRowId": "p => String(p.data.row)",
+        "suppressFieldDotNotation": True, "enableCellTextSelection": True, "context": {"ticked": {}},
     }
     if subsets:
-        options["rowSelection"] = {"mode": "multiRow", "checkboxes": True, "headerCheckbox": False, "enableClickSelection": False}
-        options["selectionColumnDef"] = {"pinned": "left", "width": 44, "headerTooltip": "Tick rows; with Shift, all up to here"}
-        options[":onSelectionChanged"] = CHOSEN.format(json.dumps(config["id"]))
+        told = json.dumps(asked).replace("</", "<\\/")
+        options["columnDefs"].insert(0, {"colId": "tick", "width": 52, "pinned": "left", "sortable": False, ":cellRenderer": TICK,
+                                         "headerTooltip": "Tick rows by click or space bar; with Shift, all from the last one on"})
+        options[":onCellClicked"] = TICKED.format("e.colDef.colId === 'tick'", told)
+        options[":onCellKeyDown"] = TICKED.format("e.event.key === ' '", told)
     if on_row:
         options[":onCellFocused"] = f"e => {{ const row = e.api.getDisplayedRowAtIndex(e.rowIndex)?.data?.row; {on_row} }}"
     ui.aggrid(options, auto_size_columns=False).classes("vg-grid")
