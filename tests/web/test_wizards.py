@@ -97,7 +97,8 @@ def test_picks_are_those_of_the_job(here: Project, tmp_path: Path) -> None:
     from verglas.jobs.spec import Context
 
     given = {"micrographs": MICROGRAPHS, "min_diameter": "110", "max_diameter": 160.0}
-    found = ask(here, "picks", "pick log", given, row=1)
+    assert ask(here, "picks", "pick log", given, row=1)["fom"] == [], "the micrograph comes before its picks"
+    found = ask(here, "picks", "pick log", given, row=1, fit=True)
     context = Context(tmp_path, here.root)
     pick_log.run(pick_log.PickLogParams(micrographs=Path(MICROGRAPHS), min_diameter=110, max_diameter=160), context)
     theirs = read_coordinates(tmp_path / "autopick.star", tmp_path)["MotionCorr/job001/b.mrc"]
@@ -106,13 +107,14 @@ def test_picks_are_those_of_the_job(here: Project, tmp_path: Path) -> None:
     order = [np.lexsort(one.T) for one in (ours, theirs.xy)]
     np.testing.assert_allclose(ours[order[0]], theirs.xy[order[1]], atol=0.06)
     begun = time.process_time()
-    again = ask(here, "picks", "pick log", given | {"threshold": "0.9", "border": "30"}, row=1)
+    again = ask(here, "picks", "pick log", given | {"threshold": "0.9", "border": "30"}, row=1, fit=True)
     assert time.process_time() - begun < 0.5, "maps are kept"
     assert again["auto"] == found["auto"] and len(again["xy"]) < len(found["xy"]), "a border leaves picks out, a threshold is applied by the page"
 
 
 def test_templates_tell_their_diameter_and_small_ones_are_explained(here: Project) -> None:
-    found = ask(here, "picks", "pick template", {"micrographs": MICROGRAPHS, "references": "MotionCorr/job001/templates.mrcs", "psi_step": 20})
+    given = {"micrographs": MICROGRAPHS, "references": "MotionCorr/job001/templates.mrcs", "psi_step": 20}
+    found = ask(here, "picks", "pick template", given, fit=True)
     assert 120 < found["largest"] < 200 and sum(fom >= found["auto"] for fom in found["fom"]) > 15
     with pytest.raises(InputError, match="cannot be seen at --lowpass"):
         ask(here, "picks", "pick log", {"micrographs": MICROGRAPHS, "min_diameter": 20, "max_diameter": 30})

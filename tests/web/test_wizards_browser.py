@@ -94,6 +94,7 @@ def test_picks_and_their_threshold(form: Form) -> None:
     page.wait_for_function("Number(document.querySelector('.wizard-canvas canvas').dataset.picks) > 15", timeout=60000)
     page.get_by_role("button", name="›").click()
     page.get_by_text("2 of 2").wait_for(timeout=60000)
+    canvas.wait_for(timeout=60000)
     few = int(canvas.get_attribute("data-picks"))
     page.get_by_text("Automatic for each micrograph").click()
     form.number("Threshold").fill("1.1")

@@ -87,7 +87,6 @@ export async function mount(root, config) {
 
   function histogram() {
     const [pen, width, height] = area(bars, bars.clientWidth || 290, 64), top = Math.log1p(Math.max(...found.counts)), style = getComputedStyle(root);
-    bars.style.height = "64px";
     const place = density => (density - found.from) / ((found.to - found.from) || 1) * width, line = place(cut.value);
     found.counts.forEach((count, k) => {
       const x = k * width / found.counts.length;

@@ -8,9 +8,12 @@ export async function mount(root, config) {
   const known = Object.fromEntries(config.fields.map(one => [one.name, one])), sizes = config.fields.filter(one => one.name.includes("diameter"));
   const page = frame(root, config, used), canvas = el("canvas", { ariaLabel: "The micrograph with picks: wheel to zoom, drag to move" });
   const move = steps(page, row => again(row));
-  const again = newest(async row => show(await look(page, asked(), { row })));
+  const again = newest(async row => { // the micrograph comes at once, the picks when they are found
+    if (!found || found.row !== row) await show(await look(page, asked(), { row }), false);
+    await show(await look(page, asked(), { row, fit: true }), true);
+  });
   const wait = later(() => again(move.row()), 500);
-  let found = null, image = null, file = "", view = { x: 0, y: 0, zoom: 1 };
+  let sound = false, found = null, image = null, file = "", view = { x: 0, y: 0, zoom: 1 };
 
   const state = { auto: !(Number(config.params.threshold) >= 0), apart: Number(config.params.min_distance) || 0 };
   const given = { min_diameter: 120, max_diameter: 180, diameter: 0 };
@@ -44,13 +47,14 @@ export async function mount(root, config) {
     return one;
   }
 
-  async function show(answer) {
+  async function show(answer, picked) {
     if (!answer) return;
     found = answer;
+    sound = picked;
     move.show(found);
     if (rows.diameter && !touched.has("diameter")) rows.diameter.set(Math.round(found.largest));
     if (!state.apart) apart.set(Math.round(found.apart));
-    if (state.auto) cut.set(Number((found.auto ?? 0).toFixed(3)));
+    if (state.auto && picked) cut.set(Number((found.auto ?? 0).toFixed(3)));
     const most = Math.max(1.2, ...found.fom);
     cut.bounds(0, Math.ceil(10 * most) / 10, 0.01);
     if (file !== found.file) {
@@ -72,6 +76,9 @@ export async function mount(root, config) {
     pen.drawImage(image.bitmap, left, top, image.width * scale, image.height * scale);
     const large = (rows.max_diameter || rows.diameter).value / 2 / found.pixel * scale, small = (rows.min_diameter || rows.diameter).value / 2 / found.pixel * scale;
     let kept = 0;
+    if (!sound) { // how large it is, until there are picks
+      for (const [radius, style] of [[large, RING], [small, INNER]]) { pen.beginPath(); pen.arc(width / 2, height / 2, radius, 0, 7); pen.strokeStyle = style; pen.lineWidth = 2; pen.stroke(); }
+    }
     found.xy.forEach(([x, y], k) => {
       const good = found.fom[k] >= level;
       if (good) kept++; else if (!hidden.box.checked) return;
@@ -80,6 +87,8 @@ export async function mount(root, config) {
       if (good && small < 0.9 * large) ring(small, INNER, 1.2);
     });
     scaleBar(pen, height, scale / found.pixel, width / 4);
+    delete canvas.dataset.picks;
+    if (!sound) { facts.replaceChildren(...fact([["picks", "…"]])); return; }
     histogram(level);
     facts.replaceChildren(...fact([["picks", number(kept)], ["left out", number(found.fom.length - kept)],
       ["threshold", found.auto === null && state.auto ? "nothing is sure" : Number(level.toFixed(3))], ["apart at least", `${number(Math.round(found.apart))} Å`]]));
@@ -88,7 +97,6 @@ export async function mount(root, config) {
 
   function histogram(level) {
     const [pen, width, height] = area(bars, bars.clientWidth || 290, 64), most = Math.max(1.2, ...found.fom), counts = new Array(40).fill(0);
-    bars.style.height = "64px";
     found.fom.forEach(value => { counts[Math.min(39, Math.floor(value / most * 40))]++; });
     const top = Math.max(1, ...counts), style = getComputedStyle(root);
     counts.forEach((count, k) => {

@@ -7,6 +7,7 @@ import json
 import os
 import select
 import sys
+import threading
 import time
 from importlib import import_module
 from pathlib import Path
@@ -27,6 +28,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print is no answer
     os.nice(5)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     _prepare()
     lines = sys.stdin
     while select.select([lines], [], [], IDLE)[0]:
@@ -34,6 +36,13 @@ def main() -> None:
         if not line:
             return
         _say(answers, _answer(json.loads(line)))
+
+
+def _end_with(server: int) -> None:
+    """In the middle of a look too, when the server was killed."""
+    while os.getppid() == server:
+        time.sleep(1.0)
+    os._exit(0)
 
 
 def _prepare() -> None:

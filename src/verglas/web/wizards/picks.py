@@ -18,6 +18,7 @@ from verglas.web.wizards.recent import Recent
 if TYPE_CHECKING:
     from verglas.jobs.pick_one import PickOne
     from verglas.methods.picking.scores import ScoreMaps
+    from verglas.types import Micrographs
 
 APPLIED = {"threshold": 0.0, "threshold_sd": 0.0, "max_sd": None, "false_rate": 0.05, "border": 0.0}
 """Parameters that only choose from the maps, and the value under which maps are kept."""
@@ -26,7 +27,7 @@ _maps: "Recent[ScoreMaps]" = Recent(4)
 
 
 def look(project: Project, asked: Asked) -> dict[str, Any]:
-    """All picks with a figure of merit, of which a threshold keeps those above it, and the automatic threshold."""
+    """The micrograph; with `fit` all picks with a figure of merit, of which a threshold keeps those above it, and the automatic threshold."""
     from verglas.jobs.pick_one import table_of
     from verglas.jobs.pick_params import check_size
     from verglas.jobs.pick_template import Templates
@@ -43,9 +44,8 @@ def look(project: Project, asked: Asked) -> dict[str, Any]:
     check_size(*sizes, params.lowpass, names)
     row = micrographs.take(np.array([asked.row]))
     path = file_in(project, str(row.name[0]))
-    same = params.model_copy(update=APPLIED).model_dump_json()
-    maps = _maps.get((asked.job, same, *stamp(path), *_references(project, params)), lambda: work.answers(row))
-    return _found(work, maps) | {
+    found = _found(work, row, _references(project, params), stamp(path)) if asked.fit else {"xy": [], "fom": [], "auto": None}
+    return found | {
         "micrographs": len(micrographs), "row": asked.row, "file": str(row.name[0]), "pixel": row.optics[row.optics_index[0]].pixel_size,
         "smallest": sizes[0], "largest": sizes[1], "apart": work.distance, "lowpass": params.lowpass,
     }
@@ -71,9 +71,11 @@ def _work(project: Project, params: Any) -> "PickOne":
     return make(params, project.root, project.root)
 
 
-def _found(work: "PickOne", maps: "ScoreMaps") -> dict[str, Any]:
+def _found(work: "PickOne", row: "Micrographs", references: tuple[Any, ...], micrograph: tuple[Any, ...]) -> dict[str, Any]:
     from verglas.methods.picking.choose import choose_picks
 
+    same = work.params.model_copy(update=APPLIED).model_dump_json()
+    maps = _maps.get((type(work.params), same, micrograph, references), lambda: work.answers(row))
     every = choose_picks(maps, replace(work.limits, threshold=0.0))
     auto = choose_picks(maps, replace(work.limits, threshold="auto"))
     return {"xy": np.round(every.picks.xy, 1).tolist(), "fom": every.picks.fom.astype(float).tolist(), "auto": known(auto.threshold)}

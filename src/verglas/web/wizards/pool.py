@@ -70,7 +70,7 @@ class Looker:
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
-                with suppress(OSError):  # what could not be written any more is lost with the process
+                with suppress(OSError):  # what was still to be written
                     pipe.close()
 
 
