@@ -322,4 +322,4 @@ def test_chosen_particles_and_classes_become_select_jobs(look: Any, page: Any) -
     page.locator(".vg-mark:not(.here) >> nth=2").wait_for()
     assert made(page, "Subset of the chosen") == "Select/job009"
     page.locator(".vg-notice a").click()
-    page.locator(".page .state.Succeeded").wait_for(timeout=120000)
+    page.locator(".page .state.Succeeded").wait_for(timeout=300000)  # its slot may be held by another project
