@@ -11,6 +11,7 @@ from verglas.project.facts import facts_of
 from verglas.project.sync import Snapshot
 from verglas.types.pipeline import Process
 from verglas.web.durations import clock
+from verglas.web.pages.begin import begin
 from verglas.web.places import project_of
 from verglas.web.stages import OTHER, STAGES, stage_of
 from verglas.web.theme import base, frame, job_link
@@ -84,12 +85,15 @@ def jobs(key: str, stage: str = "", text: str = "") -> None:
             ui.space()
             if not project.read_only:
                 ui.button("New job", icon="add", on_click=lambda: ui.navigate.to(f"{base(project)}/new")).props("unelevated")
+        empty = begin(project)
+        empty.visible = not (project.read_only or seen.now().pipeline.processes)
         table = _Table(project, wish)
         table.fill()
         version = seen.version
 
         def refresh() -> None:
             nonlocal version
+            empty.visible = empty.visible and not seen.now().pipeline.processes
             if seen.version != version or any(one["state"] == "Running" for one in table.table.rows):
                 version = seen.version
                 table.fill()
