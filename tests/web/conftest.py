@@ -168,3 +168,9 @@ def page() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         yield browser.new_page(viewport={"width": 1440, "height": 900})
         browser.close()
+
+
+@pytest.fixture(autouse=True)
+def slots_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs of tests do not wait for what else runs on this machine."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))

@@ -16,6 +16,7 @@ from verglas.types.pipeline import Process
 from verglas.units import clock
 from verglas.web.places import project_of
 from verglas.web.stages import OTHER, STAGES, stage_of
+from verglas.web.start import begin
 from verglas.web.theme import base, frame, job_link
 from verglas.web.watch import watch
 
@@ -105,12 +106,15 @@ def jobs(key: str, stage: str = "", text: str = "") -> None:
             ui.space()
             if not project.read_only:
                 ui.button("New job", icon="add", on_click=lambda: ui.navigate.to(f"{base(project)}/new")).props("unelevated")
+        empty = begin(project)
+        empty.visible = not (project.read_only or seen.now().pipeline.processes)
         table = _Table(project, wish)
         table.fill()
         version = seen.version
 
         def refresh() -> None:
             nonlocal version
+            empty.visible = empty.visible and not seen.now().pipeline.processes
             if seen.version != version or any(one["state"] == "Running" for one in table.table.rows):
                 version = seen.version
                 table.fill()

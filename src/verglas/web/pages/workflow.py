@@ -29,6 +29,9 @@ from verglas.web.stages import title
 from verglas.web.theme import base, frame, job_link, said, state_html, tell
 from verglas.web.watch import watch
 
+SHOW_WRONG = """setTimeout(() => [...document.querySelectorAll('main .q-field--error, main .trouble')]
+    .find(one => one.offsetParent && one.textContent)?.scrollIntoView({block: 'center'}), 200)"""
+"""Script: to the first field that is wrong."""
 LARGEST = 1_000_000
 """Bytes of a file that is taken for a workflow."""
 
@@ -174,7 +177,7 @@ class _Page:
         how = self.place.how(False) if all(right) else None
         if how is None:
             self._tell("Correct what is marked above.")
-            ui.run_javascript("setTimeout(() => document.querySelector('main .q-field--error')?.scrollIntoView({block: 'center'}), 200)")
+            ui.run_javascript(SHOW_WRONG)
             return
         changes = {name: value for form in self.forms for name, value in form.changes().items()}
         self.busy.visible = True
