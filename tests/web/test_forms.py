@@ -86,3 +86,31 @@ def test_files_that_fit_are_offered_and_halves_to_their_own_field(tmp_path: Path
     assert takers["class2d"] == "particles" and takers["refine3d"] == "particles" and "mask" not in takers
     assert dict(uses(nodes[0]))["refine3d"] == "reference" and "postprocess" not in dict(uses(nodes[0]))
     assert fits("half2", nodes[2]) and not fits("half2", nodes[1]) and not fits("map", nodes[1])
+
+
+@pytest.mark.parametrize("job", ["extract", "refine3d", "simulate particles"])
+def test_a_form_is_light_and_advanced_fields_come_when_they_are_wanted(project: Project, job: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each element costs the browser milliseconds."""
+    import asyncio
+
+    from nicegui import Client, core
+    from nicegui.page import page
+
+    from verglas.errors import InputError
+    from verglas.web.pages.form import Form
+
+    async def build() -> None:
+        monkeypatch.setattr(core, "loop", asyncio.get_running_loop())
+        client = Client(page("/form"), request=None)
+        with client:
+            form = Form(project, job, {})
+            later = [one.name for one in form.later]
+            assert later and not set(later) & set(form.fields)
+            assert len(client.elements) < 7 * len(form.fields) and len(client.elements) < 120
+            form.show(InputError(f"{form.later[0].flag}: must be smaller"))
+            assert not form.later and form.fields[later[0]].trouble is not None
+            assert len(form.fields) == len(options(find(job).params))
+            assert later[0] in Form(project, job, {later[0]: "3"}).fields, "what was given is shown"
+        client.delete()
+
+    asyncio.run(build())

@@ -29,8 +29,10 @@ SHOWN = 24
 MEASURED = 200
 """Particles whose mean is shown and from which the diameter is seen."""
 SIDE = 256
-WIDER = 1.4
-"""Mask over visible diameter: views along the longest axis are few, and faint parts are to be inside."""
+WIDER, BACKGROUND = 1.4, 1.15
+"""Over the visible diameter, a mask: views along the longest axis are few, and faint parts are to be inside; a background: some has to be left."""
+MOST = 0.9
+"""Of the box, that is suggested."""
 LOWPASS = 20.0
 """Å: single particles are shown without finer detail, which is noise to the eye."""
 
@@ -58,10 +60,10 @@ def look(project: Project, asked: Asked) -> dict[str, Any]:
     seen = _seen(project, asked, source, found[source])
     if seen.pixel <= 0:
         raise InputError("the images have no pixel size, so a diameter in Å cannot be drawn", where=found[source], remedy="set it in their header")
-    box = seen.images.shape[-1]
+    box, wider = seen.images.shape[-1], BACKGROUND if source == "windows" else WIDER
     return {"source": source, "sources": [[key, SOURCES[key]] for key in found], "width": box * seen.pixel, "box": box, "pixel": seen.pixel,
             "images": [data_uri(_picture(one, seen)) for one in seen.images], "words": list(seen.words),
-            "suggested": suggested(seen), "visible": round(visible_diameter(seen.measured, seen.pixel), 1)}
+            "suggested": suggested(seen, wider), "visible": round(visible_diameter(seen.measured, seen.pixel), 1)}
 
 
 SOURCES = {"averages": "class averages", "windows": "particles of a micrograph", "reference": "the reference, projected", "particles": "particles"}
@@ -171,10 +173,10 @@ def _projections(path: str, size: int, time: int) -> Seen:
     return Seen(stack, volume.pixel_size, ("along z", "along y", "along x"), stack)
 
 
-def suggested(seen: Seen) -> float:
-    """Å: a mask to begin with, in steps of 5, inside the box."""
-    wide = WIDER * visible_diameter(seen.measured, seen.pixel)
-    return float(5 * round(min(wide, 0.95 * seen.images.shape[-1] * seen.pixel) / 5))
+def suggested(seen: Seen, wider: float) -> float:
+    """Å: a circle to begin with, in steps of 5, inside the box."""
+    wide = wider * visible_diameter(seen.measured, seen.pixel)
+    return float(5 * round(min(wide, MOST * seen.images.shape[-1] * seen.pixel) / 5))
 
 
 def _picture(image: np.ndarray, seen: Seen) -> np.ndarray:
