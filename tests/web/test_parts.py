@@ -1,5 +1,6 @@
 """The list, the graph, the watch, and what is read from a job that runs."""
 
+import glob
 import json
 import random
 import time
@@ -16,6 +17,7 @@ from verglas.testing.data import shared_data
 from verglas.types.pipeline import Node, Pipeline, Process, State
 from verglas.web import watch as watching
 from verglas.web.layers import HEIGHT, WIDTH, box_of, family, layers, placed, svg, with_bends
+from verglas.web.pages.folders import pattern
 from verglas.web.pages.jobs import Wish, chosen, rows_of
 from verglas.web.progress import Events, progress, series, words_of
 from verglas.web.theme import by_stage, found_places, jobs_tree
@@ -139,3 +141,14 @@ def test_only_the_end_of_a_long_log_is_read(tmp_path: Path) -> None:
     path.write_text("".join(f"line {one}\n" for one in range(1000)))
     text = tail(path, 100)
     assert text.endswith("line 999\n") and len(text) <= 100 and text.startswith("line ") and tail(tmp_path / "none") == ""
+
+
+def test_an_import_is_offered_the_kind_that_a_folder_holds(tmp_path: Path) -> None:
+    folder = tmp_path / "grid [1]"
+    folder.mkdir()
+    for name in ("a.tiff", "b.tiff", "gain.mrc", ".hidden.mrc", ".other.mrc"):
+        (folder / name).touch()
+    found = pattern(folder)
+    assert found is not None and sorted(Path(one).name for one in glob.glob(str(found))) == ["a.tiff", "b.tiff"]
+    (folder / "b.tiff").unlink()
+    assert pattern(folder) is None and pattern(tmp_path) is None and pattern(tmp_path / "nowhere") is None

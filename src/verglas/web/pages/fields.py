@@ -8,11 +8,12 @@ from typing import Any
 from nicegui import ui
 
 from verglas.api.project import Project
+from verglas.jobs.registry import find
 from verglas.jobs.spec import Option, short
 from verglas.project.layout import in_project
 from verglas.project.words import is_file
 from verglas.web.inputs import choices, complaint, label_of, offers, takes_several, value_of
-from verglas.web.pages.folders import choose_file
+from verglas.web.pages.folders import choose_file, choose_import
 from verglas.web.pages.textbox import TextBox
 
 ORDERS = {
@@ -20,6 +21,9 @@ ORDERS = {
     "local_from_order": "Once the step is this fine, each particle is searched only around its last orientation.",
 }
 """Parameters that are angular steps, by the order of their HEALPix grid, and their help."""
+
+OUTSIDE = ("Import", "Live")
+"""Folders of the jobs whose files usually lie outside of the project."""
 
 
 def step_words(order: int) -> str:
@@ -38,8 +42,9 @@ class Field:
     Few elements: each costs the browser more than a millisecond, and a form has dozens of fields.
     """
 
-    def __init__(self, project: Project, one: Option, given: Any, look: Callable[[], Awaitable[None]] | None = None) -> None:
+    def __init__(self, project: Project, job: str, one: Option, given: Any, look: Callable[[], Awaitable[None]] | None = None) -> None:
         self.project, self.option = project, one
+        self.outside = find(job).folder in OUTSIDE
         start = given if given is not None else one.default
         self.files = is_file(one) or takes_several(one)
         narrow = not self.files and one.annotation is not str
@@ -77,7 +82,8 @@ class Field:
         if self.files:
             with ui.button("From a job", on_click=self._offer).props("outline no-wrap title='Files of earlier jobs that fit here'"):
                 self.menu = ui.menu().props("max-height=420px no-parent-event")
-            ui.button("Browse", on_click=self._browse).props("flat no-wrap title='Files in the folder of the project'")
+            place = "on this machine" if self.outside else "in the folder of the project"
+            ui.button("Browse", on_click=self._browse).props(f"flat no-wrap title='Files {place}'")
             if self.option.required and not self.control.value and len(found := offers(self.project, self.option.name)) == 1:
                 self.control.value = found[0].value
         if look:
@@ -96,7 +102,7 @@ class Field:
 
     async def _browse(self) -> None:
         root = self.project.root
-        found = await choose_file(root, root)
+        found = await (choose_import(root, self.option.several) if self.outside else choose_file(root))
         if isinstance(found, Path):
             self.put(in_project(root, found))
 

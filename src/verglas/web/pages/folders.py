@@ -1,6 +1,8 @@
-"""Dialogs that choose a folder of this machine, or a file inside a project."""
+"""Dialogs that choose a folder of this machine, a file inside a project, or files for an import."""
 
+import glob
 import os
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,22 +18,29 @@ SHOWN = 500
 
 async def choose_folder(start: Path) -> Path | None:
     """A folder, None when the dialog was left."""
-    return await _choose(start, None, lambda path: False)
+    return await _choose(start, None, files=False)
 
 
-async def choose_file(root: Path, start: Path) -> Path | None:
+async def choose_file(root: Path) -> Path | None:
     """A file of the project, where links of the project may lead out of it; None when the dialog was left."""
-    return await _choose(start, root, lambda path: True)
+    return await _choose(root, root, files=True)
 
 
-async def _choose(start: Path, root: Path | None, files: Callable[[Path], bool]) -> Path | None:
+async def choose_import(start: Path, several: bool) -> Path | None:
+    """A file anywhere on this machine, or, of `several`, a pattern for those of one kind in a folder: an import may take them."""
+    return await _choose(start, None, files=True, several=several)
+
+
+async def _choose(start: Path, root: Path | None, *, files: bool, several: bool = False) -> Path | None:
     here = next((one for one in (start, *start.parents) if one.is_dir()), Path("/"))
     with ui.dialog() as dialog, ui.card().style("width: 620px; max-width: 90vw"):
         place = ui.label().classes("hint")
         part = ui.input(placeholder="Part of a name").props("dense outlined clearable").classes("full-width")
         listing = ui.element("div").style("width: 100%; height: 340px; overflow: auto")
         with ui.element("div").classes("line"):
-            if root is None:
+            if several:
+                alike = ui.button(on_click=lambda: dialog.submit(pattern(here))).props("unelevated no-caps")
+            if not files:
                 ui.button("Choose this folder", on_click=lambda: dialog.submit(here)).props("unelevated")
             ui.button("Cancel", on_click=lambda: dialog.submit(None)).props("flat")
 
@@ -43,11 +52,15 @@ async def _choose(start: Path, root: Path | None, files: Callable[[Path], bool])
         with listing, ui.list().props("dense").classes("full-width"):
             if folder not in (root, folder.parent):
                 _row("arrow_upward", "..", "one folder up", lambda: show(folder.parent))
-            found = entries(folder, part.value or "", root is not None)
+            found = entries(folder, part.value or "", files)
+            if several:
+                many = pattern(folder)
+                alike.set_visibility(many is not None)
+                alike.set_text(f"All {many.name} here" if many else "")
             for one in found[:SHOWN]:
                 path = folder / one.name
                 if is_folder(one):
-                    known = root is None and (path / PIPELINE).exists()
+                    known = not files and (path / PIPELINE).exists()
                     _row("folder_special" if known else "folder", one.name, "a project" if known else "", partial(show, path))
                 else:
                     _row("description", one.name, "", partial(dialog.submit, path))
@@ -59,6 +72,14 @@ async def _choose(start: Path, root: Path | None, files: Callable[[Path], bool])
     result: Path | None = await dialog
     dialog.delete()
     return result
+
+
+def pattern(folder: Path) -> Path | None:
+    """FOLDER/*.tiff: the kind that most files of a folder have, None where there are not two alike."""
+    kinds = Counter(Path(one.name).suffix for one in entries(folder, "", True) if not is_folder(one))
+    kinds.pop("", None)
+    kind, number = max(kinds.items(), key=lambda one: one[1], default=("", 0))
+    return Path(glob.escape(str(folder))) / f"*{kind}" if number > 1 else None
 
 
 def entries(folder: Path, part: str, files: bool) -> "list[os.DirEntry[str]]":

@@ -55,7 +55,7 @@ class Form:
 
     def _fields(self, params: list[Option], given: dict[str, Any]) -> None:
         for one in params:
-            self.fields[one.name] = Field(self.project, one, given.get(one.name), self.looks.get(one.name))
+            self.fields[one.name] = Field(self.project, self.job, one, given.get(one.name), self.looks.get(one.name))
 
     def _more(self) -> None:
         """The advanced fields, once they are wanted."""

@@ -14,9 +14,9 @@ from verglas.project.index import Row
 from verglas.project.sync import Snapshot
 from verglas.types.pipeline import Process
 from verglas.units import clock
+from verglas.web.pages.begin import begin
 from verglas.web.places import project_of
 from verglas.web.stages import OTHER, STAGES, stage_of
-from verglas.web.start import begin
 from verglas.web.theme import base, frame, job_link
 from verglas.web.watch import watch
 

@@ -59,7 +59,7 @@ class StageForm:
             self._field(one)
 
     def _field(self, one: Option) -> None:
-        field = Field(self.project, one, self.stage.params.get(one.name))
+        field = Field(self.project, self.stage.job, one, self.stage.params.get(one.name))
         self.fields[one.name], self.start[one.name] = field, field.value()
 
     def _from(self, one: Option) -> str:

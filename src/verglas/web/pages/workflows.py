@@ -61,7 +61,7 @@ def _card(project: Project, path: Path, query: str) -> str:
 
 
 async def _browse(project: Project) -> None:
-    found = await choose_file(project.root, project.root)
+    found = await choose_file(project.root)
     if isinstance(found, Path):
         ui.navigate.to(f"{base(project)}/workflow?file={quote(in_project(project.root, found))}")
 
