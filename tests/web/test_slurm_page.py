@@ -61,6 +61,22 @@ def in_queue(number: str) -> str:
     return subprocess.run(["squeue", "-h", "--states=all", "-o", "%T", "-j", number], capture_output=True, text=True).stdout.strip()
 
 
+def test_a_machine_that_goes_down(opened: Any) -> None:
+    """As far as Slurm is concerned; its processes are told to end."""
+    project, page = opened
+    ask_for(page, page.url, 200_000, "0:20:00")
+    job = project.job(1)
+    wait_for("the job at work", lambda: (job.folder / "events.jsonl").exists(), 300)
+    node = subprocess.run(["sinfo", "-h", "-o", "%N"], capture_output=True, text=True, check=True).stdout.strip()
+    subprocess.run(["scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test"], check=True)
+    try:
+        page.locator("main .state.Failed").first.wait_for(timeout=180000)
+        page.get_by_text("or the machine went down); continue it").first.wait_for()
+        page.get_by_role("button", name="Clone", exact=True).wait_for()
+    finally:
+        subprocess.run(["scontrol", "update", f"NodeName={node}", "State=RESUME"], capture_output=True)  # where it has not come back by itself
+
+
 def test_a_job_of_the_form_runs_in_slurm_and_another_one_is_cancelled(opened: Any, tmp_path: Path) -> None:
     project, page = opened
     base = page.url
@@ -142,7 +158,7 @@ def test_workers_through_the_form_and_what_the_page_says_when_the_queue_loses_th
     for one in dask_schedulers(job.folder):
         one.kill()
     page.locator("main .state.Failed").first.wait_for(timeout=180000)
-    page.get_by_text("the workers ended before the job").first.wait_for()
+    page.get_by_text(re.compile("the workers ended before the job|the scheduler of the workers cannot be reached")).first.wait_for()
     done = len((job.folder / "rows.jsonl").read_text().split("\n"))
     page.get_by_role("button", name="Continue", exact=True).click()
     page.locator("main .state.Running").first.wait_for(timeout=60000)

@@ -48,7 +48,7 @@ run() {
     sleep 1 &
     wait $!
     for one in $helpers; do
-      alive "$one" || stop "the workers ended before the job; see queue.log"
+      alive "$one" || stop "the workers ended before the job; see queue.log, and continue it"
     done
     [ -z "$until" ] || [ "$SECONDS" -lt "$until" ] || kill -KILL "$job" 2>/dev/null
   done
@@ -81,7 +81,7 @@ $(tail -n 5 "$output/queue.log" 2>/dev/null)"
 }
 
 until=
-trap 'stop "the queue ended the job (cancelled, preempted, or the machine went down)"' TERM USR2
+trap 'stop "the queue ended the job (cancelled, preempted, or the machine went down); continue it"' TERM USR2
 trap 'stop "the time limit of the queue is near; ask for more time, and continue it"' USR1
 trap finish EXIT
 cd {project} || fail "the project folder is not there on $(hostname)"

@@ -29,6 +29,8 @@ from verglas.types.pipeline import Pipeline, State
 LOCK = "scheduler.lock"
 ASK_QUEUE, ASK_AGAIN = 10.0, 60.0
 """Seconds between two questions to the queue of a cluster; after one that it did not answer."""
+SHARE = 10
+"""A queue with many jobs of ours is asked for a tenth of the time at most."""
 
 
 @dataclass
@@ -46,16 +48,18 @@ class Scheduler:
         self.started = [one for one in self.started if one.poll() is None]
         found = sync(self.root, seen=self.seen)
         states = {one.name: one.state for one in found.pipeline.processes}
-        if time.monotonic() > self.ask_queue:
+        begun = time.monotonic()
+        if begun > self.ask_queue:
             queued = (self.root / name for name, state in states.items() if state == "Running" and (self.root / name / QUEUE_FILE).exists())
             self.problem = next((said for one in queued if (said := tell_queue(one))), "")
-            self.ask_queue = time.monotonic() + (ASK_AGAIN if self.problem else ASK_QUEUE)
-        begun, full = False, set[str]()
+            now = time.monotonic()
+            self.ask_queue = now + max(ASK_AGAIN if self.problem else ASK_QUEUE, SHARE * (now - begun))
+        started, full = False, set[str]()
         for name in sorted((one for one, state in states.items() if state == "Scheduled"), key=number_of):
             request = read_request(self.root / name)
             if request is not None and request.status == "waiting":
-                begun |= self._try(name, request, found.pipeline, states, full)
-        return sync(self.root, seen=self.seen) if begun else found
+                started |= self._try(name, request, found.pipeline, states, full)
+        return sync(self.root, seen=self.seen) if started else found
 
     def _try(self, name: str, request: JobRequest, pipeline: Pipeline, states: dict[str, State], full: set[str]) -> bool:
         """Whether it has begun. One that cannot, whatever becomes free, is held with the reason until the user lets it go."""

@@ -70,9 +70,8 @@ class Page:
         with ui.element("div").classes("line"):
             with ui.element("div").classes("grow"):
                 ui.html(f"<h1>{escape(title(found.kind) if found.kind else found.type)}</h1>", sanitize=False)
-                alias = found.alias.rpartition("/")[2]
                 with ui.element("div").classes("line"):
-                    ui.label(f"{found.name}{f' = {alias}' if alias else ''}").classes("hint")
+                    self.called = ui.label().classes("hint")
                     ui.link("In the graph", f"{base(self.project)}/graph?job={found.name}").tooltip("What it builds on, and what builds on it")
                     ui.link("Save as a workflow", f"{base(self.project)}/workflows?job={found.name}").tooltip("With all that it builds on")
             self.buttons = ui.element("div").classes("line").style("width: auto")
@@ -90,6 +89,8 @@ class Page:
         now = (process, found.detail)
         if now != self.shown:
             self.shown = now
+            alias = found.alias.rpartition("/")[2]
+            self.called.set_text(f"{found.name}{f' = {alias}' if alias else ''}")
             self._fill(found)
         if came or len(log) != self.size or process.state == "Running":
             self.size = len(log)
