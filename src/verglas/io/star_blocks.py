@@ -1,7 +1,9 @@
 """The structure of a STAR file: blocks, loops and `_label value` pairs."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -32,8 +34,9 @@ class _Scan:
         block = "" if self.block is None else f", block data_{self.block}"
         return f"{self.path}{block}"
 
-    def at_line(self) -> str:
-        return f"{self.where}, line {self.data.count(bytes([10]), 0, self.position) + 1}"
+    def at_line(self, position: int | None = None) -> str:
+        end = self.position if position is None else position
+        return f"{self.where}, line {self.data.count(bytes([10]), 0, end) + 1}"
 
     def next_line(self) -> bytes:
         """The line at the position, which moves behind it."""
@@ -91,13 +94,13 @@ def _pairs(scan: _Scan) -> Table:
     """`_label value` lines until something else begins."""
     columns: dict[str, np.ndarray] = {}
     while scan.peek().startswith(b"_"):
-        before = scan.at_line() if len(scan.data) < FAST_BYTES else scan.where
+        before = partial(scan.at_line, scan.position)
         tokens = split_line(scan.next_line())
         label = _new_label(tokens[0], columns, before)
         if len(tokens) == 1 and scan.data.startswith(b";", scan.position):
             tokens.append(_long_value(scan))
         if len(tokens) > 2:
-            raise DataError(f"_{label} has {len(tokens) - 1} values: {_shown(b' '.join(tokens[1:]))}", where=before,
+            raise DataError(f"_{label} has {len(tokens) - 1} values: {_shown(b' '.join(tokens[1:]))}", where=before(),
                             remedy="put a value that contains blanks in quotes; a table needs 'loop_' before its labels")
         columns[label] = to_column([tokens[1] if len(tokens) == 2 else Quoted(b"")])
     return Table(columns, simple=True)
@@ -118,7 +121,7 @@ def _loop(scan: _Scan) -> Table:
         raise DataError("the labels of a loop must begin on the line after 'loop_'", where=scan.at_line(), remedy="one label per line")
     labels: dict[str, None] = {}
     while scan.peek().startswith(b"_"):
-        before = scan.at_line() if len(scan.data) < FAST_BYTES else scan.where
+        before = partial(scan.at_line, scan.position)
         labels[_new_label(split_line(scan.next_line())[0], labels, before)] = None
     if not labels:
         raise DataError("'loop_' is not followed by column labels", where=scan.at_line(), remedy="add one line '_label' for each column")
@@ -131,12 +134,12 @@ def _loop(scan: _Scan) -> Table:
     return Table(dict(zip(labels, fast_rows(scan.data, start, scan.position, list(labels), scan.where))))
 
 
-def _new_label(token: bytes, known: dict, where: str) -> str:  # type: ignore[type-arg]
+def _new_label(token: bytes, known: dict, where: Callable[[], str]) -> str:  # type: ignore[type-arg]
     label = token[1:].decode("utf-8", "replace")
     if not label:
-        raise DataError("a label without a name: '_'", where=where, remedy="name the column")
+        raise DataError("a label without a name: '_'", where=where(), remedy="name the column")
     if label in known:
-        raise DataError(f"the label _{label} appears twice in this table", where=where, remedy="remove one of the two columns")
+        raise DataError(f"the label _{label} appears twice in this table", where=where(), remedy="remove one of the two columns")
     return label
 
 

@@ -93,7 +93,8 @@ def start_again(root: Path, name: str) -> None:
     if request is None:
         raise InputError("was not asked for in this project, so it cannot be started again here", where=name, remedy="clone it")
     params = facts_of(folder).params if request.continuing else request.params
-    write_request(folder, replace(request, params=params, status="waiting", reason="", continuing=False))
+    if not replace_request(root, name, request, replace(request, params=params, status="waiting", reason="", continuing=False)):
+        raise InputError("somebody else has just changed it or started it", where=name, remedy="look at it again")
     sync(root)
 
 

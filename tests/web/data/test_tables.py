@@ -174,3 +174,10 @@ def test_select_keeps_the_rows_of_a_list(small) -> None:
 def test_a_subset_runs(small) -> None:
     job = small.project.job(small.post("/table/subset", {"file": "particles.star", "block": "particles", "rows": [4, 2]}).json()["job"])
     assert len(read_star(job.wait(120).folder / "particles.star")["particles"]) == 2
+
+
+def test_a_table_with_more_columns_than_anybody_reads_is_refused() -> None:
+    wide = Table({f"rlnC{one}": np.zeros(1) for one in range(table.MOST_COLUMNS + 1)})
+    with pytest.raises(InputError, match=f"{table.MOST_COLUMNS + 1} columns"):
+        table.columns_of("x", wide)
+    assert len(table.columns_of("x", Table(dict(list(wide.columns.items())[:-1]))).values) == table.MOST_COLUMNS

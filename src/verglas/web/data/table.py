@@ -24,6 +24,7 @@ FORM = 1
 """Changes when the layout of the cache does."""
 LIST = "tables.json"
 _reading = Lock()
+MOST_COLUMNS = 5000
 WORTH_KEEPING = 4 << 20
 """Bytes of a file below which parsing is quicker than keeping."""
 
@@ -84,6 +85,8 @@ def _folder(path: str, size: int, time: int) -> Path:
 
 
 def columns_of(block: str, table: Table) -> Columns:
+    if len(table.columns) > MOST_COLUMNS:
+        raise InputError(f"data_{block} has {len(table.columns)} columns; {MOST_COLUMNS} can be shown", remedy="read it in Python, with verglas.io.star.read_star")
     return Columns(block, {label: _plain(column) for label, column in table.columns.items()})
 
 
