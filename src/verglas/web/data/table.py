@@ -86,7 +86,8 @@ def _folder(path: str, size: int, time: int) -> Path:
 
 def columns_of(block: str, table: Table) -> Columns:
     if len(table.columns) > MOST_COLUMNS:
-        raise InputError(f"data_{block} has {len(table.columns)} columns; {MOST_COLUMNS} can be shown", remedy="read it in Python, with verglas.io.star.read_star")
+        raise InputError(f"data_{block} has {len(table.columns)} columns; {MOST_COLUMNS} can be shown",
+                         remedy="read it in Python, with verglas.io.star.read_star")
     return Columns(block, {label: _plain(column) for label, column in table.columns.items()})
 
 
