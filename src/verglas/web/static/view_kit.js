@@ -166,3 +166,15 @@ export function sharp(canvas, width, height, many = false) {
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   return pen;
 }
+
+// A bar of a round length, at most `most` pixels, at the lower left.
+export function scaleBar(pen, height, perAngstrom, most) {
+  const length = [1e4, 5e3, 2e3, 1e3, 500, 200, 100, 50, 20, 10].find(one => one * perAngstrom < most) || 10;
+  pen.fillStyle = "rgba(0,0,0,.55)";
+  pen.fillRect(12, height - 38, length * perAngstrom + 12, 28);
+  pen.fillStyle = "#fff";
+  pen.fillRect(18, height - 17, length * perAngstrom, 3);
+  pen.font = "12px system-ui, sans-serif";
+  pen.textAlign = "left";
+  pen.fillText(`${length} Å`, 18, height - 23);
+}

@@ -1,5 +1,5 @@
 // A micrograph with its picks: move, zoom, filter, threshold, add and delete; the result becomes a job.
-import { address, button, choice, colour, el, get, json, keep, keys, later, made, newest, notice, number, post, sharp, slider, stem, tick } from "./view_kit.js";
+import { address, button, choice, colour, el, get, json, keep, keys, later, made, newest, notice, number, post, scaleBar, sharp, slider, stem, tick } from "./view_kit.js";
 
 const BASE = 1024;
 
@@ -169,7 +169,7 @@ class Field {
     pen.lineWidth = 1.6;
     pen.strokeStyle = "#39d2a0";
     pen.stroke();
-    this.bars(pen, width, height, scale);
+    if (this.size.pixel) scaleBar(pen, height, scale / this.size.pixel, width / 4);
     this.shown = shown;
     this.tell();
     this.canvas.dataset.ready = String(Boolean(this.image) || !this.list[this.at].there);
@@ -183,18 +183,6 @@ class Field {
     this.undo.hidden = !this.edits.has(this.name());
     this.subset.hidden = !this.without.size;
     this.canvas.setAttribute("aria-label", `${this.name()} with ${this.shown} picks`);
-  }
-
-  bars(pen, width, height, scale) {
-    if (!this.size.pixel) return;
-    const perAngstrom = scale / this.size.pixel;
-    const length = [1e4, 5e3, 2e3, 1e3, 500, 200, 100, 50, 20, 10].find(one => one * perAngstrom < width / 4) || 10;
-    pen.fillStyle = "rgba(0,0,0,.55)";
-    pen.fillRect(14, height - 40, length * perAngstrom + 12, 30);
-    pen.fillStyle = "#fff";
-    pen.fillRect(20, height - 18, length * perAngstrom, 3);
-    pen.font = "12px system-ui, sans-serif";
-    pen.fillText(`${length} Å`, 20, height - 24);
   }
 
   radius() { return this.size.pixel ? this.diameter / this.size.pixel / 2 : 0.015 * this.size.width; }

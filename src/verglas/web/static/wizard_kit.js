@@ -1,7 +1,7 @@
 // What the wizards share: the frame of the dialog, fields with slider and number, and asking the server to look.
-import { button, el, newest, notice, number, post } from "./view_kit.js";
+import { button, el, newest, notice, number, post, scaleBar } from "./view_kit.js";
 
-export { button, el, newest, number };
+export { button, el, newest, number, scaleBar };
 
 // The dialog: head, stage, panel, foot. `use()` gives the values that go into the form, as texts.
 export function frame(root, config, use) {
@@ -100,17 +100,6 @@ export function area(canvas, wide = canvas.clientWidth, high = canvas.clientHeig
   const pen = canvas.getContext("2d");
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   return [pen, wide, high];
-}
-
-export function scaleBar(pen, height, perAngstrom, most) {
-  const length = [1e4, 5e3, 2e3, 1e3, 500, 200, 100, 50, 20, 10].find(one => one * perAngstrom < most) || 10;
-  pen.fillStyle = "rgba(0,0,0,.55)";
-  pen.fillRect(12, height - 38, length * perAngstrom + 12, 28);
-  pen.fillStyle = "#fff";
-  pen.fillRect(18, height - 17, length * perAngstrom, 3);
-  pen.font = "12px system-ui, sans-serif";
-  pen.textAlign = "left";
-  pen.fillText(`${length} Å`, 18, height - 23);
 }
 
 export function key(pairs) {
