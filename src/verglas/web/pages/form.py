@@ -30,7 +30,7 @@ class Form:
         self.fields: dict[str, Field] = {}
         self.looks = looks(project, job, self.fields)
         params = options(find(job).params)
-        files = [one for one in params if is_file(one) and one.level == "normal"]
+        files = [one for one in params if (is_file(one) or one.several) and one.level == "normal"]
         normal = [one for one in params if one not in files and one.level == "normal"]
         advanced = [one for one in params if one.level != "normal"]
         self._section("Input", sorted(files, key=lambda one: not one.required), given)
