@@ -2,7 +2,7 @@
 
     python bench/screens.py PROJECT [--to docs/screens] [--widths 1440,1024] [--modes light,dark] [--only WORDS]
 
-The pages: the lists, the forms of refine3d and class2d, a page of each type of job with its report, and each viewer on the first file that it
+The pages: the lists, some forms with their wizards, a surface, a page of each type of job with its report, and each viewer on the first file that it
 fits. PROJECT is not written to. Ends with 1 where a page has an error, nothing was drawn, or it is wider than the window.
 """
 
@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from verglas.api import open_project
+from verglas.jobs.outputs import accepts
 from verglas.web.viewers import viewers_of
 from web import CHROMIUM, start
 
@@ -24,20 +25,32 @@ READY = {"volume": "canvas", "classes": ".vg-tile", "particles": ".vg-sheet img"
 """Viewer -> what is there once it has drawn."""
 TABS = ("CtfFind", "Class2D", "Refine3D")
 """Folders of the jobs whose files and report are shown too."""
-KEPT = ("jobs", "graph", "new", "workflow", "workflows", "new-refine3d", "new-class2d", "job-Class2D", "job-Refine3D", "files-Refine3D",
+WIZARDS = {"class2d": ("particles", "mask_diameter"), "pick log": ("micrographs", "threshold"), "mask": ("map", "threshold"),
+           "ctf": ("micrographs", "min_defocus")}
+"""Job -> the input that its wizard looks at, and a field that it stands beside."""
+KEPT = ("trash", "new-import-movies", *(f"wizard-{one.replace(' ', '-')}" for one in WIZARDS), "surface", "projects",
+        "jobs", "graph", "new", "workflow", "workflows", "new-refine3d", "new-class2d", "job-Class2D", "job-Refine3D", "files-Refine3D",
         "report-Class2D", "view-volume-Refine3D", "view-classes-Class2D", "view-particles-Extract", "view-micrographs-AutoPick", "view-ctf-CtfFind",
         "view-motion-MotionCorr", "view-plots-Refine3D", "view-table-Extract")
 """Pages of which a picture is kept; all are visited."""
 MOST_BYTES = 60_000
+CHECK = "button:has-text('Check and forecast')"
 
 
 def pages(root: Path) -> Iterator[tuple[str, str, str]]:
     """(name, path below the project, sign that it is drawn)."""
     project = open_project(root, read_only=True)
+    yield "projects", "/../../", "main.page"
     yield from (("jobs", "", ".q-table tbody tr"), ("graph", "/graph", ".graph svg"), ("new", "/new", "a.type"), ("trash", "/trash", "main.page"),
                 ("workflows", "/workflows", "a.type"), ("workflow", "/workflow?name=betagal", ".workflow .graph svg"))
-    for job in ("refine3d", "class2d"):
-        yield f"new-{job}", f"/new/{job}", "button:has-text('Check and forecast')"
+    for job in ("refine3d", "class2d", "import movies"):
+        yield f"new-{job.replace(' ', '-')}", f"/new/{quote(job)}", CHECK
+    for job, (given, field) in WIZARDS.items():
+        fitting = [one.name for one in project.pipeline.nodes if accepts(given, one) and (root / one.name).is_file()]
+        for name in fitting[-1:]:
+            yield f"wizard-{job.replace(' ', '-')}", f"/new/{quote(job)}?{given}={quote(name)}!{field}", CHECK
+    for one in [one.name for one in project.pipeline.nodes if "DensityMap" in one.type and (root / one.name).is_file()][-1:]:
+        yield "surface", f"/view/volume?file={quote(one)}!", READY["volume"]
     seen: set[str] = set()
     for process in project.pipeline.processes:
         kind = process.name.partition("/")[0]
@@ -56,7 +69,8 @@ def pages(root: Path) -> Iterator[tuple[str, str, str]]:
 
 def visit(page: Any, address: str, sign: str) -> str:
     """Go there and wait until it is drawn; what is wrong with it."""
-    place, _, tab = address.partition("#")
+    place, opens, field = address.partition("!")
+    place, _, tab = place.partition("#")
     page.goto(place, wait_until="commit")
     try:
         page.locator(sign).first.wait_for(timeout=30000)
@@ -66,10 +80,25 @@ def visit(page: Any, address: str, sign: str) -> str:
         page.get_by_role("tab", name=tab).click()
         if tab == "Report" and page.locator("iframe.report").count():
             page.frame_locator("iframe.report").locator("h1").first.wait_for()
+    if field:
+        look(page, field)
+    elif opens:
+        page.get_by_text("Surface", exact=True).click()
+        page.get_by_text("triangles").wait_for()
     page.wait_for_timeout(700)
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
         return "wider than the window"
     return " | ".join(page.locator(".vg-notice.bad:visible, .problem:visible").all_inner_texts())
+
+
+def look(page: Any, field: str) -> None:
+    """Open the wizard beside a field, and wait for what it finds."""
+    row = page.locator(".field", has=page.locator(f'[data-field="{field}"]'))
+    if not row.count():
+        page.get_by_text("Advanced:").click()
+    row.get_by_role("button", name="Look").click()
+    page.locator(".wizard .vg-button.main:enabled").wait_for(timeout=90000)
+    page.wait_for_timeout(4000)
 
 
 def keep(page: Any, path: Path) -> None:

@@ -1,5 +1,6 @@
 """Forms come from the parameters of every job; what is wrong is said beside the field."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -88,29 +89,56 @@ def test_files_that_fit_are_offered_and_halves_to_their_own_field(tmp_path: Path
     assert fits("half2", nodes[2]) and not fits("half2", nodes[1]) and not fits("map", nodes[1])
 
 
-@pytest.mark.parametrize("job", ["extract", "refine3d", "simulate particles"])
-def test_a_form_is_light_and_advanced_fields_come_when_they_are_wanted(project: Project, job: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each element costs the browser milliseconds."""
+def on_a_page(monkeypatch: pytest.MonkeyPatch, use: Callable[[Any], None]) -> None:
+    """Call `use(client)` where elements can be made."""
     import asyncio
 
     from nicegui import Client, core
     from nicegui.page import page
 
-    from verglas.errors import InputError
-    from verglas.web.pages.form import Form
-
     async def build() -> None:
         monkeypatch.setattr(core, "loop", asyncio.get_running_loop())
         client = Client(page("/form"), request=None)
         with client:
-            form = Form(project, job, {})
-            later = [one.name for one in form.later]
-            assert later and not set(later) & set(form.fields)
-            assert len(client.elements) < 7 * len(form.fields) and len(client.elements) < 120
-            form.show(InputError(f"{form.later[0].flag}: must be smaller"))
-            assert not form.later and form.fields[later[0]].trouble is not None
-            assert len(form.fields) == len(options(find(job).params))
-            assert later[0] in Form(project, job, {later[0]: "3"}).fields, "what was given is shown"
+            use(client)
         client.delete()
 
     asyncio.run(build())
+
+
+@pytest.mark.parametrize("job", ["extract", "refine3d", "simulate particles"])
+def test_a_form_is_light_and_advanced_fields_come_when_they_are_wanted(project: Project, job: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each element costs the browser milliseconds."""
+    from verglas.errors import InputError
+    from verglas.web.pages.form import Form
+
+    def use(client: Any) -> None:
+        form = Form(project, job, {})
+        later = [one.name for one in form.later]
+        assert later and not set(later) & set(form.fields)
+        assert len(client.elements) < 7 * len(form.fields) and len(client.elements) < 120
+        form.show(InputError(f"{form.later[0].flag}: must be smaller"))
+        assert not form.later and form.fields[later[0]].trouble is not None
+        assert len(form.fields) == len(options(find(job).params))
+        assert later[0] in Form(project, job, {later[0]: "3"}).fields, "what was given is shown"
+
+    on_a_page(monkeypatch, use)
+
+
+def test_the_only_file_that_fits_is_chosen_but_never_for_an_import(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    from verglas.io.pipeline_star import write_pipeline
+    from verglas.types.pipeline import Pipeline, Process
+    from verglas.web.pages.form import Form
+
+    name, movies = "Import/job001", "Import/job001/movies.star"
+    (project.root / name).mkdir(parents=True)
+    for file in ("RELION_JOB_EXIT_SUCCESS", "movies.star"):
+        (project.root / name / file).touch()
+    write_pipeline(project.root / "default_pipeline.star", Pipeline(2, (Process(name, "relion.import.movies", "Succeeded"),), (
+        Node(movies, "MicrographMovieGroupMetadata.star.relion"),), (), ((name, movies),)))
+
+    def use(client: Any) -> None:
+        assert Form(project, "motioncorr", {}).fields["movies"].control.value == movies
+        assert not Form(project, "import movies", {}).fields["movies"].control.value
+
+    on_a_page(monkeypatch, use)

@@ -79,13 +79,14 @@ class Field:
         return control
 
     def _buttons(self, look: Callable[[], Awaitable[None]] | None) -> None:
-        if self.files:
+        if is_file(self.option):
             with ui.button("From a job", on_click=self._offer).props("outline no-wrap title='Files of earlier jobs that fit here'"):
                 self.menu = ui.menu().props("max-height=420px no-parent-event")
-            place = "on this machine" if self.outside else "in the folder of the project"
-            ui.button("Browse", on_click=self._browse).props(f"flat no-wrap title='Files {place}'")
             if self.option.required and not self.control.value and len(found := offers(self.project, self.option.name)) == 1:
                 self.control.value = found[0].value
+        if self.files:
+            place = "on this machine" if self.outside else "in the folder of the project"
+            ui.button("Browse", on_click=self._browse).props(f"flat no-wrap title='Files {place}'")
         if look:
             seen = "flat dense no-wrap title='See it on your data while you choose'"
             ui.button("Look", icon="visibility", on_click=look).props(seen).classes("look")
