@@ -8,12 +8,12 @@ export async function mount(root, config) {
   const known = Object.fromEntries(config.fields.map(one => [one.name, one])), page = frame(root, config, used);
   const at = [0.5, 0.5, 0.5], canvases = CUT.map(axis => el("canvas", { ariaLabel: `Slice along ${axis}: click to cut the others here` }));
   const value = name => Number(config.params[name] ?? known[name].default), given = Number(config.params.threshold);
-  let auto = !Number.isFinite(given), found = null, planes = [], masks = [], sound = false;
+  let auto = !Number.isFinite(given), found = null, planes = [], masks = [], sound = false, certain = !auto;
 
   const fetching = newest(async whole => show(await look(page, asked(), { at, fit: whole }), whole));
   const whole = later(() => fetching(true), 250);
   const cut = field({ ...known.threshold, unit: "" }, { low: 0, high: 1, step: 0.001, value: auto ? 0 : given }, () => { sound = false; draw(); whole(); });
-  const free = tick("Automatic, from the histogram", auto, on => { auto = on; cut.disable(on); whole(); }, "Half way between solvent and particle, as the job finds it.");
+  const free = tick("Automatic, from the histogram", auto, on => { auto = on; certain = certain || !on; cut.disable(on); whole(); }, "Half way between solvent and particle, as the job finds it.");
   const bars = el("canvas", { className: "wizard-plot", ariaLabel: "How often each density occurs; the line is the threshold" });
   const rows = {
     lowpass: field(known.lowpass, { low: 0, high: 60, step: 1, value: value("lowpass") }, whole),
@@ -41,7 +41,7 @@ export async function mount(root, config) {
     planes = found.slices.map(text => new Uint16Array(bytes(text).buffer));
     masks = withMask ? found.mask.map(bytes) : [];
     sound = withMask;
-    if (withMask && auto) cut.set(found.threshold);
+    if (withMask && auto) { cut.set(found.threshold); certain = true; }
     cut.bounds(Math.min(found.low, cut.value), found.high, (found.high - found.low) / 1000);
     told.textContent = found.step > 1 ? `Every ${found.step}. voxel of the map is looked at; the job takes all of them, so its numbers differ a little.` : "Click in a slice to cut the others there.";
     draw();
@@ -51,8 +51,7 @@ export async function mount(root, config) {
     if (!found) return;
     canvases.forEach((canvas, k) => paint(canvas, k));
     histogram();
-    const sigma = found.sd ? `${number(cut.value / found.sd, 3)} σ` : "";
-    cut.note(`${sigma} of the low-passed map`);
+    cut.note(certain ? `${found.sd ? number(cut.value / found.sd, 3) : 0} σ of the low-passed map` : "The automatic threshold is being found.");
     const enclosed = sound ? found : null;
     facts.replaceChildren(...fact([["enclosed", enclosed ? `${number(enclosed.voxels)} voxels` : "…"], ["volume", enclosed ? `${number(Math.round(enclosed.volume))} Å³` : "…"],
       ["as protein", enclosed ? `about ${number(Math.round(enclosed.kilodalton))} kDa` : "…"], ["mask", enclosed ? `${(100 * enclosed.share).toFixed(1)} % of the box` : "…"],
@@ -79,7 +78,7 @@ export async function mount(root, config) {
       pen.stroke(); pen.setLineDash([]);
     };
     if (masks.length) { line(masks[k], 1, EDGE, 1.2); line(masks[k], 254, FULL, 1.6); }
-    line(planes[k], (cut.value - found.low) / span * 65535, INSIDE, 1.6);
+    if (certain) line(planes[k], (cut.value - found.low) / span * 65535, INSIDE, 1.6);
     const [across, up] = AXES[k].map(axis => at["xyz".indexOf(axis)] * width);
     pen.strokeStyle = "rgba(150, 200, 230, .35)"; pen.lineWidth = 1;
     pen.beginPath(); pen.moveTo(across, 0); pen.lineTo(across, width); pen.moveTo(0, width - up); pen.lineTo(width, width - up); pen.stroke();
