@@ -1,7 +1,6 @@
 """The server listens and prints its address at once; the pages are loaded meanwhile, and the first requests wait for them."""
 
 import asyncio
-import os
 import socket
 import sys
 import threading
@@ -136,10 +135,11 @@ def _listen(host: str, port: int) -> socket.socket:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
         listening.listen(128)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
+        nameless = isinstance(error, socket.gaierror)
         raise InputError(
-            f"port {port} of {host} cannot be had: {os.strerror(error.errno or 0)}",
-            where="--port",
-            remedy="give another --port, or 0 for any that is free",
+            f"port {port} of {host} cannot be had: {error.strerror if isinstance(error, OSError) else 'ports are 0 to 65535'}",
+            where="--host" if nameless else "--port",
+            remedy="give an address of this machine" if nameless else "give another --port, or 0 for any that is free",
         ) from error
     return listening
