@@ -181,7 +181,8 @@ def test_an_option_that_does_not_exist_leads_to_the_one_that_does(given: tuple[s
     assert ended.value.code == 2 and meant in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("given", "said"), [(("--port", "80000"), "ports are 0 to 65535"), (("--host", "nowhere.invalid"), "give an address of this machine")])
+@pytest.mark.parametrize(("given", "said"), [
+    (("--port", "80000"), "ports are 0 to 65535"), (("--host", "nowhere.invalid"), "give an address of this machine")])
 def test_a_place_where_the_pages_cannot_be_is_refused(given: tuple[str, ...], said: str) -> None:
     answer = verglas("web", *given)
     assert answer.returncode == 2 and said in answer.stderr and "Traceback" not in answer.stderr
