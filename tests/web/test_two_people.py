@@ -1,6 +1,5 @@
 """Two servers and a command line on one folder: each shows what the others did; a draft in two windows."""
 
-import re
 import subprocess
 import sys
 import time
@@ -75,8 +74,9 @@ def test_the_second_window_on_a_draft_is_told(server_of: Any, page: Any, tmp_pat
     page.get_by_role("button", name="Save note").click()
     page.get_by_text("Note saved").wait_for()
     other.get_by_role("button", name="Save note").click()
-    other.get_by_text(re.compile("its note was changed meanwhile, to: mine")).wait_for()
-    assert job.note == "mine\n"
+    other.get_by_text("Somebody else has changed this note").wait_for()
+    other.wait_for_function("document.querySelector('main textarea').value === 'mine\\n\\nyours'")
+    assert job.note == "mine\n", "both texts are shown, and nothing is written before somebody has looked at them"
     page.wait_for_timeout(500)
     job.annotate("from elsewhere")
     page.wait_for_function("document.querySelector('main textarea').value === 'from elsewhere\\n'", timeout=10000)
