@@ -7,17 +7,18 @@ import pytest
 
 import verglas as vg
 from verglas.errors import DataError, InputError
-from verglas.io.mrc import write_map
+from verglas.io.mrc import StackWriter, write_map
 from verglas.io.pipeline_star import read_pipeline
 from verglas.io.star import Table, write_star
 from verglas.jobs.outputs import ACCEPTED, RULES
 from verglas.jobs.registry import ENTRIES, find
 from verglas.jobs.spec import options
 from verglas.project.ask import How
-from verglas.project.compare import compare_files
+from verglas.project.compare import compare_files, compare_jobs
 from verglas.project.progress import ask_all
 from verglas.project.workflow import find_workflow, make_workflow, read_workflow
 from verglas.types import Map
+from verglas.types.pipeline import Pipeline
 
 ONE = How(cpus=1, gpus=0)
 
@@ -91,6 +92,30 @@ def test_comparisons_say_equal_or_how_different(tmp_path: Path) -> None:
     assert not any(told("job003", file)[0] for file in ("map.mrc", "a.star", "text.txt"))
     assert "correlation 0.8" in told("job003", "map.mrc")[1] and "rlnAngleRot: 1 of 2 differ, by 0.5" in told("job003", "a.star")[1]
     assert told("job009", "map.mrc") == (False, f"{tmp_path / 'job009/map.mrc'} is gone")
+
+
+def test_what_a_table_names_is_compared_too(tmp_path: Path) -> None:
+    images = np.random.default_rng(2).normal(size=(300, 8, 8)).astype(np.float32)
+    names = {}
+    for job in ("Extract/job001", "Extract/job002", "Extract/job003"):
+        folder = tmp_path / job
+        folder.mkdir(parents=True)
+        changed = images.copy()
+        changed[299, 0, 0] += job.endswith("3")
+        with StackWriter(folder / "a.mrcs", 2.0) as stack:
+            stack.append(changed)
+        (folder / "a_pick.star").write_text("data_\nloop_\n_rlnCoordinateX\n1\n")
+        texts = np.array([f"000300@{job}/a.mrcs", f"{job}/a_pick.star", "Movies/elsewhere.mrc"], dtype=object)
+        write_star(folder / "particles.star", {"particles": Table({"rlnImageName": texts})})
+        names[job] = f"{job}/particles.star"
+    pipeline = Pipeline(4, (), (), (), tuple(names.items()))
+    found = {one.file: one for one in compare_jobs(tmp_path, pipeline, "Extract/job001", "Extract/job002")}
+    assert set(found) == {"particles.star", "*.mrcs that they name", "*.star that they name"} and all(one.equal for one in found.values())
+    found = {one.file: one for one in compare_jobs(tmp_path, pipeline, "Extract/job001", "Extract/job003")}
+    images_of = found["*.mrcs that they name"]
+    assert found["particles.star"].equal and not images_of.equal and "1 of 1 differ, first a.mrcs" in images_of.told
+    (tmp_path / "Extract/job002/a_pick.star").unlink()
+    assert not all(one.equal for one in compare_jobs(tmp_path, pipeline, "Extract/job001", "Extract/job002"))
 
 
 @pytest.mark.slow
