@@ -136,7 +136,7 @@ def main() -> int:
             page.on("response", lambda one: said.append(f"{one.status} {one.url}") if one.status >= 400 else None)
             page.goto(f"{address}?token={token}")
             for mode in given.modes.split(","):
-                page.context.add_cookies([{"name": "verglas_mode", "value": mode, "url": address}])
+                page.context.add_cookies([{"name": "verglas_mode", "value": mode, "url": address.partition("/p/")[0]}])
                 for width in given.widths.split(","):
                     page.set_viewport_size({"width": int(width), "height": int(width) * 5 // 8})
                     for name, path, sign in pages(given.project):
