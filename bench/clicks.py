@@ -64,7 +64,7 @@ class Clicks:
     def run_workflow(self, movies: Path, classes: int, batches: int) -> None:
         """Fill in what is known of these movies and this particle, and run it."""
         page = self.page
-        page.get_by_text("Workflows", exact=True).click()
+        page.get_by_role("link", name="Workflows", exact=True).click()
         page.locator("a.type", has_text="betagal").click()
         first = page.locator('[data-stage="import"]')
         for name, value in (("movies", f"{movies}/movie_*.tiff"), ("gain", f"{movies}/gain.mrc"), ("pixel_size", "0.885"), ("dose", "1.277")):
@@ -92,7 +92,7 @@ class Clicks:
         self.tell(f"SIGKILL for the server; {job.parent.name}/{job.name} runs on")
         self.serve()
         self.page.get_by_role("link", name=folder.name).click()
-        self.page.get_by_text("Workflows", exact=True).click()
+        self.page.get_by_role("link", name="Workflows", exact=True).click()
         self.page.locator("a.type", has_text="betagal").click()
         self.page.get_by_text(re.compile(r"\d+ of 12 jobs done")).wait_for()
 
@@ -110,7 +110,7 @@ class Clicks:
         self.tell(f"Continue was clicked; its log: {told.partition(' ')[2]}")
 
     def wait_for_end(self) -> None:
-        self.page.get_by_text("Workflows", exact=True).click()
+        self.page.get_by_role("link", name="Workflows", exact=True).click()
         self.page.locator("a.type", has_text="betagal").click()
         self.page.get_by_text("12 of 12 jobs done").wait_for(timeout=PATIENCE * 1000)
         self.tell("12 of 12 jobs done")
