@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -56,6 +57,10 @@ class Server:
         self.cookie = (answer.getheader("set-cookie") or "").partition(";")[0]
         return self
 
+    def end(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
 
 def start_server(home: Path, *words: str) -> Server:
     """`verglas web` in a process without what tells NiceGUI that it is tested, and with a list of recent projects of its own."""
@@ -98,10 +103,20 @@ def make_project(folder: Path) -> Path:
     return root
 
 
+@contextmanager
+def serve(folder: Path, root: Path, *words: str) -> Iterator[tuple[Server, Path]]:
+    """A server on a project, entered, and the folder of the project."""
+    server = start_server(folder, "--project", str(root), *words)
+    try:
+        yield server.enter(), root
+    finally:
+        server.end()
+
+
 @pytest.fixture(scope="session")
-def starting() -> Callable[..., Server]:
-    """start_server, for fixtures of other files."""
-    return start_server
+def serving() -> Callable[..., AbstractContextManager[tuple[Server, Path]]]:
+    """serve, for fixtures of other files."""
+    return serve
 
 
 @pytest.fixture
@@ -115,21 +130,15 @@ def server_of(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
     yield start
     for one in running:
-        one.process.terminate()
-        one.process.wait(20)
+        one.end()
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
     """A server on `make_project`, entered, and the folder of the project."""
     folder = tmp_path_factory.mktemp("served")
-    root = make_project(folder)
-    server = start_server(folder, "--project", str(root))
-    try:
-        yield server.enter(), root
-    finally:
-        server.process.terminate()
-        server.process.wait(20)
+    with serve(folder, make_project(folder)) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -139,12 +148,8 @@ def looked_at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server
     root = make_project(folder)
     (root / "map.mrc").write_bytes(b"x")
     open_project(root).run("mask", map="map.mrc", how=How(hold=True))
-    server = start_server(folder, "--project", str(root), "--read-only")
-    try:
-        yield server.enter(), root
-    finally:
-        server.process.terminate()
-        server.process.wait(20)
+    with serve(folder, root, "--read-only") as found:
+        yield found
 
 
 @pytest.fixture
@@ -169,8 +174,3 @@ def page() -> Iterator[Any]:
         yield browser.new_page(viewport={"width": 1440, "height": 900})
         browser.close()
 
-
-@pytest.fixture(autouse=True)
-def slots_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Jobs of tests do not wait for what else runs on this machine."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))

@@ -60,15 +60,10 @@ def make(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory, starting: Callable[..., Any]) -> Iterator[tuple[Any, Path]]:
+def hostile(tmp_path_factory: pytest.TempPathFactory, serving: Callable[..., Any]) -> Iterator[tuple[Any, Path]]:
     folder = tmp_path_factory.mktemp("hostile")
-    root = make(folder)
-    server = starting(folder, "--project", str(root))
-    try:
-        yield server.enter(), root
-    finally:
-        server.process.terminate()
-        server.process.wait(20)
+    with serving(folder, make(folder)) as found:
+        yield found
 
 
 def test_all_pages_of_it_answer_and_tell_nothing_from_outside(hostile: Any) -> None:

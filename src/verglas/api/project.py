@@ -67,6 +67,9 @@ class Project:
         name = layout.find_name(found.pipeline, wish)
         return Job(self, next(one for one in found.pipeline.processes if one.name == name), found.details.get(name, ""))
 
+    def _names(self, jobs: "Iterable[Job | str | int]") -> list[str]:
+        return [one.name if isinstance(one, Job) else self.job(one).name for one in jobs]
+
     def require_writable(self) -> None:
         """Raise where nothing may be changed."""
         if self.read_only:
@@ -102,7 +105,7 @@ class Project:
         """Write a new TOML file with these jobs (all when none) and what they build on; the number of jobs in it."""
         if target.exists():
             raise InputError("is there already", where=str(target), remedy="name a new file")
-        text = make_workflow(self.root, self.pipeline, tuple(one.name if isinstance(one, Job) else self.job(one).name for one in jobs), about)
+        text = make_workflow(self.root, self.pipeline, tuple(self._names(jobs)), about)
         try:
             with atomic_path(target) as path:
                 path.write_text(text, encoding="utf-8")
@@ -126,7 +129,7 @@ class Project:
     def trash(self, *jobs: "Job | str | int", expected: Iterable[str] = ()) -> tuple[str, ...]:
         """Move jobs to Trash, with all that build on them; refused where these are others than `expected`."""
         self.require_writable()
-        return edit.trash(self.root, [one.name if isinstance(one, Job) else self.job(one).name for one in jobs], tuple(expected))
+        return edit.trash(self.root, self._names(jobs), tuple(expected))
 
     def trashed(self) -> tuple[str, ...]:
         """What is in the trash."""
@@ -149,8 +152,7 @@ class Project:
 
     def export(self, target: str | Path, *jobs: "Job | str | int") -> tuple[str, ...]:
         """Copy jobs (all when none) and what they build on into a new folder or .zip, a project of its own; the names of all that went."""
-        names = [one.name if isinstance(one, Job) else self.job(one).name for one in jobs]
-        return archive.export_jobs(self.root, self.pipeline, names, Path(target))
+        return archive.export_jobs(self.root, self.pipeline, self._names(jobs), Path(target))
 
     def made(self, file: str | Path) -> "list[Job]":
         """The job that made a file, last, after all jobs that it builds on."""

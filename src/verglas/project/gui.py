@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from verglas.io.pipeline_labels import node_number
+from verglas.io.pipeline_star import leads_out
 from verglas.project.layout import owner
 from verglas.types.pipeline import Pipeline
 
@@ -34,8 +35,7 @@ def offered(pipeline: Pipeline) -> set[str]:
     found = set[str]()
     for node in pipeline.nodes:
         job, kind = owner(node.name), node.type.partition(".")[0]
-        inside = not node.name.startswith("/") and ".." not in node.name.split("/") and "/" not in kind
-        if inside and kind and kind != "LogFile":
+        if not leads_out(node.name) and kind and "/" not in kind and kind != "LogFile":
             name = aliases.get(job, job) + node.name[len(job) :]
             found |= {f"{kind}/{name}", f"{node_number(node.type)}/{name}"}
     return found

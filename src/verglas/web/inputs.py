@@ -95,9 +95,9 @@ def choices(one: Option) -> tuple[Any, ...]:
     return tuple(value for member in members for value in get_args(member)) if all(get_origin(member) is Literal for member in members) else ()
 
 
-def takes_several(one: Option) -> bool:
-    """Whether commas separate values."""
-    return one.several
+def takes_files(one: Option) -> bool:
+    """Whether it holds paths, or patterns of them."""
+    return is_file(one) or one.several
 
 
 def value_of(one: Option, text: Any) -> Any:
@@ -105,7 +105,7 @@ def value_of(one: Option, text: Any) -> Any:
     if isinstance(text, bool) or text is None or isinstance(text, int | float):
         return text
     trimmed = str(text).strip()
-    if takes_several(one):
+    if one.several:  # commas separate them
         return [piece.strip() for piece in trimmed.split(",") if piece.strip()] or None
     return trimmed or None
 
@@ -116,7 +116,7 @@ def complaint(project: Project, one: Option, text: Any) -> str:
     if value is None:
         return "This is needed." if one.required else ""
     try:
-        checked = TypeAdapter(one.annotation).validate_python(tuple(value) if takes_several(one) else value)
+        checked = TypeAdapter(one.annotation).validate_python(tuple(value) if one.several else value)
     except ValidationError:
         known = choices(one)
         return f"{value}: must be {', '.join(map(str, known)) if known else one.kind}."

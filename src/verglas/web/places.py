@@ -12,6 +12,7 @@ from fastapi import HTTPException
 from verglas.api.project import Project, open_project
 from verglas.errors import VerglasError
 from verglas.io.atomic import atomic_path
+from verglas.jobs.folder import PIPELINE
 from verglas.project.layout import owner, read_root
 from verglas.types.pipeline import Pipeline
 
@@ -56,7 +57,7 @@ def recent() -> list[Path]:
     """Folders of the projects that were opened, the last one first; only those that are there."""
     try:
         names = json.loads(_memory().read_text(encoding="utf-8"))
-        return [Path(one) for one in names if (Path(one) / "default_pipeline.star").is_file()]
+        return [Path(one) for one in names if (Path(one) / PIPELINE).is_file()]
     except (OSError, ValueError, TypeError):
         return []
 

@@ -12,7 +12,7 @@ from verglas.jobs.registry import find
 from verglas.jobs.spec import Option, short
 from verglas.project.layout import in_project
 from verglas.project.words import is_file
-from verglas.web.inputs import choices, complaint, label_of, offers, takes_several, value_of
+from verglas.web.inputs import choices, complaint, label_of, offers, takes_files, value_of
 from verglas.web.pages.folders import choose_file, choose_import
 from verglas.web.pages.textbox import TextBox
 
@@ -46,7 +46,7 @@ class Field:
         self.project, self.option = project, one
         self.outside = find(job).folder in OUTSIDE
         start = given if given is not None else one.default
-        self.files = is_file(one) or takes_several(one)
+        self.files = takes_files(one)
         narrow = not self.files and one.annotation is not str
         self.trouble: ui.label | None = None
         with ui.element("div").classes("field narrow" if narrow else "field") as self.row:
@@ -110,7 +110,7 @@ class Field:
     def put(self, value: str) -> None:
         """Take a file; where several may stand, beside those that are there."""
         there = str(self.control.value or "").strip()
-        self.control.value = f"{there}, {value}" if takes_several(self.option) and there else value
+        self.control.value = f"{there}, {value}" if self.option.several and there else value
         self.check()
 
     def fill(self, value: str) -> None:

@@ -44,31 +44,34 @@ async def _choose(start: Path, root: Path | None, *, files: bool, several: bool 
                 ui.button("Choose this folder", on_click=lambda: dialog.submit(here)).props("unelevated")
             ui.button("Cancel", on_click=lambda: dialog.submit(None)).props("flat")
 
-    def show(folder: Path) -> None:
+    def enter(folder: Path) -> None:
         nonlocal here
         here = folder
         place.set_text(str(folder if root is None else folder.relative_to(root) if folder != root else root.name))
+        if several:
+            many = pattern(folder)
+            alike.set_visibility(many is not None)
+            alike.set_text(f"All {many.name} here" if many else "")
+        show()
+
+    def show() -> None:
         listing.clear()
         with listing, ui.list().props("dense").classes("full-width"):
-            if folder not in (root, folder.parent):
-                _row("arrow_upward", "..", "one folder up", lambda: show(folder.parent))
-            found = entries(folder, part.value or "", files)
-            if several:
-                many = pattern(folder)
-                alike.set_visibility(many is not None)
-                alike.set_text(f"All {many.name} here" if many else "")
+            if here not in (root, here.parent):
+                _row("arrow_upward", "..", "one folder up", lambda: enter(here.parent))
+            found = entries(here, part.value or "", files)
             for one in found[:SHOWN]:
-                path = folder / one.name
+                path = here / one.name
                 if is_folder(one):
                     known = not files and (path / PIPELINE).exists()
-                    _row("folder_special" if known else "folder", one.name, "a project" if known else "", partial(show, path))
+                    _row("folder_special" if known else "folder", one.name, "a project" if known else "", partial(enter, path))
                 else:
                     _row("description", one.name, "", partial(dialog.submit, path))
             if len(found) > SHOWN:
                 ui.label(f"{len(found) - SHOWN} more: type a part of the name").classes("hint")
 
-    part.on_value_change(lambda: show(here))
-    show(here)
+    part.on_value_change(show)
+    enter(here)
     result: Path | None = await dialog
     dialog.delete()
     return result

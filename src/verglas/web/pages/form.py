@@ -13,7 +13,8 @@ from verglas.jobs.registry import find
 from verglas.jobs.spec import Option, options
 from verglas.project.ask import How
 from verglas.project.request import JobRequest
-from verglas.project.words import is_file, references
+from verglas.project.words import references
+from verglas.web.inputs import takes_files
 from verglas.web.pages.fields import Field
 from verglas.web.pages.place import Place
 from verglas.web.theme import job_link, said
@@ -30,7 +31,7 @@ class Form:
         self.fields: dict[str, Field] = {}
         self.looks = looks(project, job, self.fields)
         params = options(find(job).params)
-        files = [one for one in params if (is_file(one) or one.several) and one.level == "normal"]
+        files = [one for one in params if takes_files(one) and one.level == "normal"]
         normal = [one for one in params if one not in files and one.level == "normal"]
         advanced = [one for one in params if one.level != "normal"]
         self._section("Input", sorted(files, key=lambda one: not one.required), given)

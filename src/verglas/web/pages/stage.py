@@ -11,7 +11,8 @@ from verglas.jobs.registry import find
 from verglas.jobs.spec import Option, options
 from verglas.project.words import REFERENCE, is_file, references
 from verglas.project.workflow import Stage
-from verglas.web.pages.fields import Field, label_of
+from verglas.web.inputs import label_of, takes_files
+from verglas.web.pages.fields import Field
 from verglas.web.stages import title
 
 
@@ -34,7 +35,7 @@ class StageForm:
             with ui.element("div").classes("field"):
                 ui.label(label_of(one.name)).classes("name")
                 ui.label(self._from(one)).classes("hint")
-        for one in sorted(self.set_, key=lambda one: not (is_file(one) or one.several)):
+        for one in sorted(self.set_, key=lambda one: not takes_files(one)):
             self._field(one)
         if self.rest:
             box = ui.expansion(f"{len(self.rest)} more {'values' if len(self.rest) > 1 else 'value'}, as by default").classes("full-width")
